@@ -1,0 +1,86 @@
+package redact
+
+import "strings"
+
+// pattern is one text that must not appear. Of a long one not even a piece of need bytes may, wherever it was cut out.
+type pattern struct {
+	text string
+	need int
+}
+
+// index finds pieces of patterns in one pass: every window of Shortest bytes from which a forbidden piece can begin leads
+// to the places it has in the patterns, and the match is extended from there.
+type index struct {
+	seeds  map[uint64][]place
+	joined string // all patterns: asked whether a text that is still growing may become a piece of one
+}
+
+type place struct {
+	rest string // the pattern from the window on
+	need int
+}
+
+func newIndex(known map[string]pattern) *index {
+	x := &index{seeds: map[uint64][]place{}}
+	var joined strings.Builder
+	for _, p := range known {
+		joined.WriteString(p.text)
+		joined.WriteByte(0)
+		for at := 0; at+p.need <= len(p.text); at++ {
+			seed := window(p.text[at:])
+			x.seeds[seed] = append(x.seeds[seed], place{rest: p.text[at:], need: p.need})
+		}
+	}
+	x.joined = joined.String()
+	return x
+}
+
+// window packs the first Shortest bytes of s.
+func window(s string) uint64 {
+	return uint64(s[0])<<40 | uint64(s[1])<<32 | uint64(s[2])<<24 | uint64(s[3])<<16 | uint64(s[4])<<8 | uint64(s[5])
+}
+
+// marks says of each byte of s whether it belongs to a forbidden piece; nil when none does.
+func (x *index) marks(s string) []bool {
+	if len(x.seeds) == 0 {
+		return nil
+	}
+	var marks []bool
+	marked := 0 // every mark so far ends here or before
+	for at := 0; at+Shortest <= len(s); at++ {
+		for _, p := range x.seeds[window(s[at:])] {
+			n := common(s[at:], p.rest)
+			if n < p.need || at+n <= marked {
+				continue
+			}
+			if marks == nil {
+				marks = make([]bool, len(s))
+			}
+			for i := max(at, marked); i < at+n; i++ {
+				marks[i] = true
+			}
+			marked = at + n
+		}
+	}
+	return marks
+}
+
+// open returns how many bytes at the end of s may be the beginning of a forbidden piece. If an end of s is in no pattern,
+// no longer end of s is, so the search goes up and stops at the first that is in none.
+func (x *index) open(s string) int {
+	n := 0
+	for n < len(s) && strings.Contains(x.joined, s[len(s)-n-1:]) {
+		n++
+	}
+	return n
+}
+
+func common(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}
