@@ -1,0 +1,88 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// The oldest versions a stack can be deployed with: Compose 2.20 resolves
+// `include` and profiles as the stack writes them, and 20.10 is the engine of
+// the oldest supported distribution.
+const (
+	MinimumEngine  = "20.10"
+	MinimumCompose = "2.20"
+)
+
+// EngineFacts is what `docker version` and its plugins answer. An empty Client
+// means that there is no docker command, an empty Engine that no engine
+// answered, an empty Compose or Buildx that the plugin is not there.
+type EngineFacts struct {
+	Client, Engine, API, MinAPI, Compose, Buildx string
+}
+
+// Engine checks Docker and its Compose and buildx plugins: three checks over one
+// question. missing is the state of what is not there: [StateWarn] where the
+// prerequisites come next and install it, [StateFail] where nothing does.
+func Engine(ask func(context.Context) (EngineFacts, error), missing string) []Check {
+	var once sync.Once
+	var facts EngineFacts
+	var failure error
+	judged := func(judge func(EngineFacts, error, string) Finding) func(context.Context) Finding {
+		return func(ctx context.Context) Finding {
+			once.Do(func() { facts, failure = ask(ctx) })
+			return judge(facts, failure, missing)
+		}
+	}
+	return []Check{
+		{Name: "docker", Look: judged(judgeEngine)},
+		{Name: "compose", Look: judged(judgeCompose)},
+		{Name: "buildx", Look: judged(judgeBuildx)},
+	}
+}
+
+func judgeEngine(f EngineFacts, err error, missing string) Finding {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return Fail("docker does not answer in time", "look with: docker version; journalctl -u docker")
+	case f.Client == "":
+		return Finding{State: missing, Detail: because("docker is not installed", err), Remedy: "mage prerequisites"}
+	case f.Engine == "":
+		return Finding{State: missing, Detail: because("the engine does not answer", err),
+			Remedy: "systemctl start docker; without root: sudo usermod -aG docker $USER, then log in again"}
+	case older(f.Engine, MinimumEngine):
+		return Fail(fmt.Sprintf("engine %s, at least %s is needed", f.Engine, MinimumEngine),
+			"upgrade Docker: https://docs.docker.com/engine/install/")
+	}
+	return OK(fmt.Sprintf("engine %s, API %s (client %s, engine accepts %s and newer)", f.Engine, f.API, f.Client, f.MinAPI))
+}
+
+func judgeCompose(f EngineFacts, err error, missing string) Finding {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return Fail("docker does not answer in time", "look with: docker compose version")
+	case f.Compose == "":
+		return Finding{State: missing, Detail: "the Compose plugin is not installed", Remedy: "mage prerequisites"}
+	case older(f.Compose, MinimumCompose):
+		return Finding{State: missing, Detail: fmt.Sprintf("Compose %s, at least %s is needed", f.Compose, MinimumCompose),
+			Remedy: "mage prerequisites"}
+	}
+	return OK("Compose " + f.Compose)
+}
+
+// judgeBuildx never fails: a stack of ready-made images needs no builder, and
+// without the plugin Compose uses the engine's classic one.
+func judgeBuildx(f EngineFacts, _ error, _ string) Finding {
+	if f.Buildx == "" {
+		return Warn("the buildx plugin is not installed, images are built by the classic builder", "mage prerequisites")
+	}
+	return OK("buildx " + f.Buildx)
+}
+
+func because(what string, err error) string {
+	if err == nil {
+		return what
+	}
+	return fmt.Sprintf("%s: %v", what, err)
+}
