@@ -16,8 +16,8 @@ type index struct {
 }
 
 type place struct {
-	rest string // the pattern from the window on
-	need int
+	pattern
+	at int
 }
 
 func newIndex(known map[string]pattern) *index {
@@ -28,7 +28,7 @@ func newIndex(known map[string]pattern) *index {
 		joined.WriteByte(0)
 		for at := 0; at+p.need <= len(p.text); at++ {
 			seed := window(p.text[at:])
-			x.seeds[seed] = append(x.seeds[seed], place{rest: p.text[at:], need: p.need})
+			x.seeds[seed] = append(x.seeds[seed], place{p, at})
 		}
 	}
 	x.joined = joined.String()
@@ -49,7 +49,10 @@ func (x *index) marks(s string) []bool {
 	marked := 0 // every mark so far ends here or before
 	for at := 0; at+Shortest <= len(s); at++ {
 		for _, p := range x.seeds[window(s[at:])] {
-			n := common(s[at:], p.rest)
+			if at > 0 && p.at > 0 && s[at-1] == p.text[p.at-1] {
+				continue // found from the byte before; without this a secret of one repeated letter takes forever
+			}
+			n := common(s[at:], p.text[p.at:])
 			if n < p.need || at+n <= marked {
 				continue
 			}

@@ -13,7 +13,8 @@ type Writer struct {
 
 	mu     sync.Mutex
 	held   []byte
-	hidden int // the first bytes of held belong to a secret whose replacement is written already
+	hidden int  // so many of the first bytes held belong to a secret whose replacement is written
+	after  bool // the last byte passed belonged to a secret: one that follows directly needs no replacement of its own
 }
 
 // Writer returns a writer in front of w.
@@ -59,21 +60,19 @@ func (w *Writer) pass(all bool) error {
 		switch {
 		case !secret(i):
 			out = append(out, text[i])
-		case i == 0 && w.hidden > 0: // its replacement is written
-		case i == 0 || !secret(i-1):
+		case i == 0 && !w.after, i > 0 && !secret(i-1):
 			out = append(out, Replacement...)
 		}
 	}
-	hidden := 0
-	if end > 0 && secret(end-1) {
-		for end+hidden < len(text) && secret(end+hidden) {
+	if end > 0 {
+		w.after = secret(end - 1)
+		hidden := 0
+		for w.after && end+hidden < len(text) && secret(end+hidden) {
 			hidden++
 		}
-	} else if end == 0 {
-		hidden = w.hidden
+		w.hidden = hidden
 	}
 	w.held = append(w.held[:0], text[end:]...)
-	w.hidden = hidden
 	if len(out) == 0 {
 		return nil
 	}
