@@ -1,0 +1,68 @@
+// Package compose is the one door to docker and docker compose for questions. It changes nothing.
+//
+// Every answer comes from the docker command line, so that contexts, DOCKER_HOST, TLS and ssh mean here what they mean
+// to the operator. Errors name the question that failed and carry what docker said, without the lines that leak values.
+package compose
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// JobsProfile is the Compose profile of services that run on demand and are never part of what is up.
+const JobsProfile = "jobs"
+
+// Project names a Compose project and the files that describe it.
+type Project struct {
+	Name     string
+	Dir      string   // the stack's directory
+	Files    []string // compose files, in order, relative to Dir
+	EnvFile  string   // relative to Dir; empty means Compose's own default, .env
+	Profiles []string
+	Env      []string // KEY=value pairs beside the process's own environment, for interpolation
+}
+
+// Environ returns Env and Compose's own variables with absolute paths, so that a child in any directory that runs
+// `docker compose` without a flag means this project. It is to be appended to the environment the child gets.
+func (p Project) Environ() []string {
+	return p.environ(p.Profiles)
+}
+
+func (p Project) environ(profiles []string) []string {
+	files := make([]string, len(p.Files))
+	for i, file := range p.Files {
+		files[i] = p.path(file)
+	}
+	env := slices.Clone(p.Env)
+	env = append(env,
+		"COMPOSE_PROJECT_NAME="+p.Name,
+		"COMPOSE_FILE="+strings.Join(files, ":"),
+		"COMPOSE_PATH_SEPARATOR=:",
+		"COMPOSE_PROFILES="+strings.Join(profiles, ","),
+	)
+	if p.EnvFile != "" {
+		env = append(env, "COMPOSE_ENV_FILES="+p.path(p.EnvFile))
+	}
+	return env
+}
+
+// environment is what a question about the project runs in. A COMPOSE_* variable of the operator's shell must not turn
+// it into a question about another project.
+func (p Project) environment(profiles []string) []string {
+	env := slices.DeleteFunc(os.Environ(), func(pair string) bool {
+		return strings.HasPrefix(pair, "COMPOSE_")
+	})
+	return append(env, p.environ(profiles)...)
+}
+
+func (p Project) path(name string) string {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(p.Dir, name)
+	}
+	if absolute, err := filepath.Abs(name); err == nil {
+		return absolute
+	}
+	return name
+}
