@@ -1,0 +1,217 @@
+#!/usr/bin/env bash
+# Deploys a Compose stack: every docker command that changes something is here.
+#
+# Without a step it does the whole deployment, by hand, in eight:
+#   1 pre-flight   2 pull   3 build   4 migrate   5 up   6 wait   7 verify   8 cleanup
+# With one it does that alone; this is how Slipway calls it.
+#
+# Exit codes: 0 done; 2 usage; 3 refused, nothing was touched; 4 the stack is not
+# healthy; 11 another deployment holds the lock; else that of the command that failed.
+set -euo pipefail
+
+HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=lib/output.sh
+source "$HERE/lib/output.sh"
+# shellcheck source=lib/compose.sh
+source "$HERE/lib/compose.sh"
+
+usage() {
+    cat <<'USAGE'
+usage: deploy.sh [--skip-checks] [--no-build]
+       deploy.sh STEP [ARGUMENT…]
+
+Deploys the stack in eight steps, or does one step.
+
+  --skip-checks            leave out step 1, the pre-flight checks
+  --no-build               leave out step 3: use the images that are there
+
+  pull [SERVICE…]          fetch the images that are missing
+  build [SERVICE…]         build images
+  start SERVICE…           start services that are down; touch none that runs
+  migrate JOB              run a one-off job; adopt it when it already runs
+  up [SERVICE [REPLICAS]]  bring a service, or all, to its configuration
+  beside SERVICE REPLICAS  add new containers of a service beside its old ones
+  retire CONTAINER…        stop and remove containers, keep their volumes
+  cleanup                  remove this project's dangling images
+  down                     stop and remove the project, keep its volumes
+
+environment:
+  DESTINATION   local (default), production, …: which overlay and env file
+  STACK_DIR     the directory of docker-compose.yml (default: ../stack)
+  STATE_DIR     the directory of the lock (default: /var/lib/slipway/PROJECT)
+  BASE_URL      where step 7 asks /health and /health/ready
+  HEALTH_TIMEOUT  seconds that step 6 waits (default: 300)
+  COMPOSE_FILE, COMPOSE_PROJECT_NAME, COMPOSE_ENV_FILES, COMPOSE_PROFILES,
+  LOCK_FD, FAULT_FILE  set by a caller that has decided; see lib/*.sh
+USAGE
+}
+
+step_pull() {
+    if (($# == 0)); then
+        docker compose pull --policy missing --ignore-buildable >&2
+    else
+        docker compose pull --policy missing "$@" >&2
+    fi
+}
+
+step_build() {
+    docker compose build "$@" >&2
+}
+
+step_start() {
+    (($# > 0)) || usage_error "start needs a SERVICE"
+    docker compose up -d --no-deps --no-recreate --no-build --pull never "$@" >&2
+}
+
+# A job's container is detached and has a name of its own: a run that was killed
+# leaves it going, the engine refuses a second one, and the next run adopts it.
+step_migrate() {
+    (($# == 1)) || usage_error "migrate needs one JOB"
+    local job=$1 container=$COMPOSE_PROJECT_NAME-$1 running code
+    clear_job "$job" "$container"
+    running=$(running_job "$job")
+    if [[ -n $running ]]; then
+        note "migrate: $job already runs; waiting for it"
+        container=$running
+    else
+        docker compose run --detach --no-deps --no-tty --pull never --name "$container" "$job" >/dev/null
+    fi
+    # A log that cannot be read does not decide whether the job succeeded.
+    docker logs --follow --tail 20 "$container" >&2 || note "migrate: the log of $job cannot be read"
+    code=$(docker wait "$container")
+    ((code == 0)) || fail "$code" "$job ended with exit code $code; its container is kept"
+    docker rm "$container" >/dev/null
+}
+
+# running_job JOB: the id of a container of JOB that runs, whoever started it.
+running_job() {
+    containers "$1" | awk '($2 == "running" || $2 == "restarting") && !found++ { print $1 }'
+}
+
+# clear_job JOB NAME: removes what an earlier run left. What never started or is
+# paused would be a second migration the moment it went on.
+clear_job() {
+    local job=$1 own=$2 list id state name
+    list=$(containers "$job")
+    while read -r id state name; do
+        case $state in
+            '' | running | restarting) ;;
+            # Not by force: one that the engine is starting just now is adopted.
+            created) docker rm "$id" >/dev/null 2>&1 || note "migrate: $name is being started" ;;
+            paused | removing | dead) docker rm --force "$id" >/dev/null ;;
+            *) [[ $name != "$own" ]] || docker rm "$id" >/dev/null ;;
+        esac
+    done <<<"$list"
+}
+
+step_up() {
+    case $# in
+        0) docker compose up -d --no-build --pull never >&2 ;;
+        1) docker compose up -d --no-deps --no-build --pull never "$1" >&2 ;;
+        2) docker compose up -d --no-deps --no-build --pull never --scale "$1=$2" "$1" >&2 ;;
+        *) usage_error "up takes one SERVICE and its REPLICAS" ;;
+    esac
+}
+
+step_beside() {
+    (($# == 2)) || usage_error "beside needs a SERVICE and its REPLICAS"
+    docker compose up -d --no-deps --no-recreate --no-build --pull never --scale "$1=$2" "$1" >&2
+}
+
+step_retire() {
+    (($# > 0)) || usage_error "retire needs a CONTAINER"
+    local container
+    for container in "$@"; do
+        docker stop "$container" >/dev/null
+        docker rm "$container" >/dev/null
+    done
+}
+
+step_cleanup() {
+    docker image prune --force --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" >&2
+}
+
+step_down() {
+    docker compose --profile '*' down >&2
+}
+
+# migrate_all: by hand nobody else starts the databases and waits for them.
+migrate_all() {
+    local job jobs list
+    local -a databases
+    jobs=$(job_names)
+    for job in $jobs; do
+        list=$(needs "$job")
+        if [[ -n $list ]]; then
+            mapfile -t databases <<<"$list"
+            step_start "${databases[@]}"
+            "$HERE/health-check.sh" wait "${HEALTH_TIMEOUT:-300}" "${databases[@]}"
+        fi
+        step_migrate "$job"
+    done
+}
+
+# act NUMBER NAME COMMAND…: one of the eight steps, announced.
+act() {
+    local number=$1
+    STEP=$2
+    note "step $number/8 $STEP"
+    shift 2
+    "$@"
+}
+
+deploy() {
+    local checks=$1 build=$2
+    if [[ $checks == yes ]]; then
+        act 1 pre-flight "$HERE/health-check.sh" preflight
+    else
+        note "step 1/8 pre-flight skipped: --skip-checks"
+    fi
+    select_project
+    take_lock
+    act 2 pull step_pull
+    if [[ $build == yes ]]; then
+        act 3 build step_build
+    else
+        note "step 3/8 build skipped: --no-build"
+    fi
+    act 4 migrate migrate_all
+    act 5 up step_up
+    act 6 wait "$HERE/health-check.sh" wait "${HEALTH_TIMEOUT:-300}"
+    act 7 verify "$HERE/health-check.sh" verify
+    act 8 cleanup step_cleanup
+}
+
+main() {
+    local checks=yes build=yes
+    STEP=
+    if (($# > 0)) && [[ $1 != -* ]]; then
+        case $1 in
+            pull | build | start | migrate | up | beside | retire | cleanup | down) ;;
+            *) usage_error "there is no step \"$1\"" ;;
+        esac
+        STEP=$1
+        shift
+        watch_faults
+        select_project
+        take_lock
+        "step_$STEP" "$@"
+        return
+    fi
+    while (($# > 0)); do
+        case $1 in
+            --skip-checks) checks=no ;;
+            --no-build) build=no ;;
+            --help | -h)
+                usage
+                return
+                ;;
+            *) usage_error "there is no option \"$1\"" ;;
+        esac
+        shift
+    done
+    watch_faults
+    deploy "$checks" "$build"
+}
+
+main "$@"

@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Which project the scripts work on, and the questions they ask about it. Only
+# functions; source it after output.sh.
+#
+# Every `docker compose` command in the scripts reads the project from Compose's
+# own variables (COMPOSE_PROJECT_NAME, COMPOSE_FILE, COMPOSE_ENV_FILES,
+# COMPOSE_PROFILES). A caller that sets COMPOSE_FILE has decided; otherwise they
+# are derived from DESTINATION and STACK_DIR, for use by hand.
+
+# select_project: sets and exports Compose's variables.
+select_project() {
+    [[ -n ${COMPOSE_FILE:-} ]] || derive_files
+    if [[ -z ${COMPOSE_PROJECT_NAME:-} ]]; then
+        COMPOSE_PROJECT_NAME=$(ask_compose config --environment | sed -n 's/^COMPOSE_PROJECT_NAME=//p')
+        [[ -n $COMPOSE_PROJECT_NAME ]] || fail 3 "the compose files give the project no name"
+    fi
+    export COMPOSE_PROJECT_NAME
+}
+
+# derive_files: the compose files, env file and profiles of DESTINATION, and the
+# stack's directory as the current one. local is the first file alone; any other
+# destination lays its overlay on top, always in that order.
+derive_files() {
+    local destination=${DESTINATION:-local} dir=${STACK_DIR:-} file env
+    [[ $destination =~ ^[a-z0-9][a-z0-9-]*$ ]] || fail 3 "\"$destination\" is no name of a destination"
+    [[ -n $dir ]] || dir=$(dirname -- "${BASH_SOURCE[0]}")/../../stack
+    [[ -d $dir ]] || fail 3 "there is no stack at $dir: name its directory with STACK_DIR"
+    cd -- "$dir" || fail 3 "the directory $dir cannot be entered"
+    COMPOSE_FILE=$PWD/docker-compose.yml
+    env=$PWD/.env
+    if [[ $destination != local ]]; then
+        COMPOSE_FILE+=:$PWD/compose.$destination.yaml
+        env=$PWD/.env.$destination
+        [[ -f $env ]] || fail 3 "$env is missing: write it first, with \`mage $destination config\`"
+    fi
+    while IFS= read -r -d : file; do
+        [[ -f $file ]] || fail 3 "$file is missing"
+    done <<<"$COMPOSE_FILE:"
+    if [[ $destination == production ]]; then
+        COMPOSE_PROFILES=${COMPOSE_PROFILES-monitoring}
+        export COMPOSE_PROFILES
+    fi
+    if [[ -f $env ]]; then
+        export COMPOSE_ENV_FILES=$env
+    fi
+    export COMPOSE_FILE COMPOSE_PATH_SEPARATOR=:
+}
+
+# ask_compose ARG…: a question to `docker compose`. Its warnings quote fragments
+# of values that hold a "$", passwords among them, so they are not shown.
+ask_compose() {
+    docker compose "$@" 2>/dev/null || fail 3 "the compose files do not resolve: docker compose config --quiet says why"
+}
+
+# state_dir: prints where the lock is. A directory that exists and cannot be used
+# is an error: a second state directory would be a second lock.
+state_dir() {
+    local root=/var/lib/slipway dir
+    dir=$root/$COMPOSE_PROJECT_NAME
+    if [[ -n ${STATE_DIR:-} ]]; then
+        dir=$STATE_DIR
+    elif ! make_private "$dir" 2>/dev/null; then
+        [[ ! -e $root || -x $root ]] ||
+            fail 3 "$root is another user's: run as that user, or name another directory with STATE_DIR"
+        dir=$(dirname -- "${COMPOSE_FILE%%:*}")/.deploy
+    fi
+    make_private "$dir" || fail 3 "the state directory $dir cannot be made"
+    [[ -w $dir ]] || fail 3 "the state directory $dir is another user's: run as that user, or name another with STATE_DIR"
+    printf '%s\n' "$dir"
+}
+
+# make_private DIR: a directory for its owner alone, unless it is there.
+make_private() {
+    [[ -d $1 ]] || { mkdir -p -- "$(dirname -- "$1")" && mkdir -m 0700 -- "$1"; }
+}
+
+# take_lock: holds the deployment's lock until this process and all its children
+# have ended, or leaves with 11. A caller that holds it hands it down as LOCK_FD.
+take_lock() {
+    local dir
+    if [[ -n ${LOCK_FD:-} ]]; then
+        [[ $LOCK_FD =~ ^[0-9]+$ && -e /proc/self/fd/$LOCK_FD ]] || fail 1 "LOCK_FD=$LOCK_FD is no open descriptor"
+        # The same open file: this succeeds at once where the caller holds it.
+        flock --nonblock "$LOCK_FD" || fail 11 "another deployment holds the lock"
+        return 0
+    fi
+    dir=$(state_dir)
+    (umask 077 && : >>"$dir/lock")
+    exec 3>>"$dir/lock"
+    flock --nonblock 3 || fail 11 "another deployment holds the lock: $(cat -- "$dir/lock")"
+    printf '{"pid":%d,"who":"%s","target":"%s","run":"","since":"%s"}\n' \
+        "$$" "$(id -un)@$(uname -n)" "${0##*/}" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$dir/lock"
+    export LOCK_FD=3
+}
+
+# services: the names of the active services, one a line.
+services() {
+    ask_compose config --services
+}
+
+# job_names: the names of the one-off jobs, which are the services of the profile jobs.
+job_names() {
+    model_with_jobs | jq --raw-output '.services | to_entries[] | select(.value.profiles // [] | index("jobs")) | .key'
+}
+
+# needs JOB: what JOB depends on, one service a line.
+needs() {
+    model_with_jobs | jq --raw-output --arg job "$1" '.services[$job].depends_on // {} | keys[]'
+}
+
+model_with_jobs() {
+    COMPOSE_PROFILES=${COMPOSE_PROFILES:+$COMPOSE_PROFILES,}jobs ask_compose config --no-env-resolution --format json
+}
+
+# containers SERVICE: "id state name" of each container of SERVICE,
+# one-off containers among them.
+containers() {
+    docker container ls --all --no-trunc \
+        --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" \
+        --filter "label=com.docker.compose.service=$1" \
+        --format '{{.ID}} {{.State}} {{.Names}}'
+}
