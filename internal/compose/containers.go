@@ -41,6 +41,7 @@ type Container struct {
 	Tty               bool
 	StopTimeout       time.Duration // zero means the engine's default
 	Networks          []string
+	WritableVolumes   []string // where the volumes it can write to are mounted, those of its image too
 }
 
 // Health is what the engine's own checks found.
@@ -158,6 +159,10 @@ type rawContainer struct {
 	NetworkSettings struct {
 		Networks map[string]json.RawMessage
 	}
+	Mounts []struct {
+		Type, Destination string
+		RW                bool
+	}
 }
 
 func (r *rawContainer) container() Container {
@@ -183,6 +188,11 @@ func (r *rawContainer) container() Container {
 	}
 	for network := range r.NetworkSettings.Networks {
 		c.Networks = append(c.Networks, network)
+	}
+	for _, mount := range r.Mounts {
+		if mount.Type == "volume" && mount.RW {
+			c.WritableVolumes = append(c.WritableVolumes, mount.Destination)
+		}
 	}
 	return c
 }
