@@ -30,6 +30,7 @@ Deploys the stack in eight steps, or does one step.
   start SERVICE…           start services that are down; touch none that runs
   migrate JOB              run a one-off job; adopt it when it already runs
   up [SERVICE [REPLICAS]]  bring a service, or all, to its configuration
+  renew SERVICE REPLICAS   recreate the containers of a service, changed or not
   beside SERVICE REPLICAS  add new containers of a service beside its old ones
   retire CONTAINER…        stop and remove containers, keep their volumes
   cleanup                  remove this project's dangling images
@@ -113,6 +114,12 @@ step_up() {
     esac
 }
 
+# Compose does not see that the contents of a mounted file changed.
+step_renew() {
+    (($# == 2)) || usage_error "renew needs a SERVICE and its REPLICAS"
+    docker compose up -d --no-deps --force-recreate --no-build --pull never --scale "$1=$2" "$1" >&2
+}
+
 step_beside() {
     (($# == 2)) || usage_error "beside needs a SERVICE and its REPLICAS"
     docker compose up -d --no-deps --no-recreate --no-build --pull never --scale "$1=$2" "$1" >&2
@@ -187,7 +194,7 @@ main() {
     STEP=
     if (($# > 0)) && [[ $1 != -* ]]; then
         case $1 in
-            pull | build | start | migrate | up | beside | retire | cleanup | down) ;;
+            pull | build | start | migrate | up | renew | beside | retire | cleanup | down) ;;
             *) usage_error "there is no step \"$1\"" ;;
         esac
         STEP=$1
