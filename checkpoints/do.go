@@ -1,0 +1,97 @@
+package checkpoints
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Do brings one step to its outcome: it decides as Plan does, and skips the
+// step, or records it running, runs it, and records it done or failed.
+//
+// An error of the work is returned behind the step's name. If ctx was cancelled
+// meanwhile, the step stays recorded as running, which reads as interrupted,
+// and the error wraps the context's.
+func (s *Store) Do(ctx context.Context, lock *Lock, run *Run, step Step) (Decision, error) {
+	if err := s.held(lock); err != nil {
+		return Decision{Step: step.Name}, fmt.Errorf("%s: %w", step.Name, err)
+	}
+	if run == nil || run.store != s {
+		return Decision{Step: step.Name}, fmt.Errorf("%s: no run has begun", step.Name)
+	}
+	if step.Run == nil {
+		return Decision{Step: step.Name}, fmt.Errorf("%s: the step has nothing to run", step.Name)
+	}
+	look := &look{store: s, records: map[string]found{}, locked: true}
+	v, err := look.decide(ctx, step)
+	if err != nil {
+		return v.Decision, err
+	}
+	if err := ctx.Err(); err != nil {
+		return v.Decision, fmt.Errorf("%s: %w", step.Name, err)
+	}
+	if !v.Run {
+		return v.Decision, run.step("skip", v.Decision)
+	}
+	return s.carryOut(ctx, run, step, v)
+}
+
+func (s *Store) carryOut(ctx context.Context, run *Run, step Step, v verdict) (Decision, error) {
+	record := Record{
+		Version: recordVersion, Stack: s.stack, Step: step.Name, State: Running,
+		Run: run.ID(), Key: s.keyName(), Inputs: v.inputs, After: v.after, Started: s.time(),
+	}
+	if err := run.step("run", v.Decision); err != nil {
+		return v.Decision, err
+	}
+	if err := s.write(record); err != nil {
+		return v.Decision, fmt.Errorf("%s: not begun, because that could not be recorded: %w", step.Name, err)
+	}
+	v.State, v.Result = Running, ""
+	result, err := step.Run(ctx)
+	if err != nil && ctx.Err() != nil {
+		v.State = Interrupted
+		return v.Decision, errors.Join(
+			fmt.Errorf("%s: interrupted: %w: %w", step.Name, ctx.Err(), err),
+			run.step("interrupted", v.Decision))
+	}
+	record.Finished = s.time()
+	if err != nil {
+		return s.fail(run, record, v.Decision, err)
+	}
+	record.State, record.Nonce, record.Result = Done, draw(16), s.clean(result)
+	if err := s.write(record); err != nil {
+		return v.Decision, fmt.Errorf("%s: the work was done, but that could not be recorded; it will be repeated: %w", step.Name, err)
+	}
+	v.State, v.Result = Done, record.Result
+	return v.Decision, run.step("done", v.Decision)
+}
+
+func (s *Store) fail(run *Run, record Record, d Decision, err error) (Decision, error) {
+	record.State = Failed
+	record.Error = FaultOf(err, record.Finished)
+	record.Error.Message = s.clean(record.Error.Message)
+	d.State = Failed
+	err = fmt.Errorf("%s: %w", record.Step, err)
+	if recording := s.write(record); recording != nil {
+		return d, errors.Join(err, fmt.Errorf("%s: the failure could not be recorded: %w", record.Step, recording))
+	}
+	return d, errors.Join(err, run.Event("failed", map[string]any{"step": record.Step, "error": record.Error}))
+}
+
+// LastFailure is the failed record of the latest run among the given steps;
+// false if none has failed.
+func (s *Store) LastFailure(steps []Step) (Record, bool, error) {
+	var last Record
+	exists := false
+	for _, step := range steps {
+		record, ok, err := s.Record(step.Name)
+		if err != nil {
+			return Record{}, false, err
+		}
+		if ok && record.State == Failed && (!exists || compareRuns(record.Run, last.Run) >= 0) {
+			last, exists = record, true
+		}
+	}
+	return last, exists, nil
+}

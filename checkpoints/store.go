@@ -1,0 +1,276 @@
+package checkpoints
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const keySize = 32
+
+// Store is the state directory of one stack.
+type Store struct {
+	dir    string
+	stack  string
+	key    []byte
+	redact func(string) string
+	// readOnly is set by Look: nothing is created.
+	readOnly bool
+	// now tells the times that are shown; tests set it.
+	now func() time.Time
+}
+
+// Open opens the state directory of a stack, and creates it, mode 0700, if it
+// does not exist. It refuses the directory of another stack, of another user,
+// and one that others can write to.
+func Open(dir, stack string) (*Store, error) {
+	s, err := newStore(dir, stack)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create the state directory: %w", err)
+	}
+	if err := checkDir(s.dir); err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{s.records(), s.runs()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("create the state directory: %w", err)
+		}
+	}
+	// A directory entry survives a power cut once its parent is synced.
+	for _, dir := range []string{filepath.Dir(s.dir), s.dir} {
+		if err := syncDir(dir); err != nil {
+			return nil, fmt.Errorf("create the state directory: %w", err)
+		}
+	}
+	if err := s.claim(); err != nil {
+		return nil, err
+	}
+	if err := s.readKey(true); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Look opens a state directory for reading and creates nothing. If there is
+// none, every step is pending.
+func Look(dir, stack string) (*Store, error) {
+	s, err := newStore(dir, stack)
+	if err != nil {
+		return nil, err
+	}
+	s.readOnly = true
+	switch err := checkDir(s.dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return s, nil
+	case err != nil:
+		return nil, err
+	}
+	if err := s.checkStack(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err := s.readKey(false); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func newStore(dir, stack string) (*Store, error) {
+	if stack == "" || strings.ContainsFunc(stack, func(r rune) bool { return r < ' ' }) {
+		return nil, fmt.Errorf("stack %q: not a name", stack)
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{dir: dir, stack: stack, now: time.Now}, nil
+}
+
+// Dir is the state directory.
+func (s *Store) Dir() string { return s.dir }
+
+// Stack is the name of the stack that the directory belongs to.
+func (s *Store) Stack() string { return s.stack }
+
+// Redact sets the function through which every text goes that is recorded or
+// journalled: results, messages, the fields of events. Run.Log is not covered:
+// it takes bytes, in which a secret may be split over two writes.
+func (s *Store) Redact(redact func(string) string) { s.redact = redact }
+
+func (s *Store) clean(text string) string {
+	if s.redact != nil {
+		text = s.redact(text)
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
+}
+
+func (s *Store) records() string            { return filepath.Join(s.dir, "checkpoints") }
+func (s *Store) cleared() string            { return filepath.Join(s.records(), "cleared") }
+func (s *Store) runs() string               { return filepath.Join(s.dir, "runs") }
+func (s *Store) recordPath(n string) string { return filepath.Join(s.records(), n+".json") }
+
+// time is what is recorded: without zone and monotonic part, so that it reads
+// back as it was written.
+func (s *Store) time() time.Time { return s.now().UTC().Round(0) }
+
+// checkDir refuses a directory that somebody else could have written to. It
+// changes nothing: who set the mode may have had a reason.
+func checkDir(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("open the state directory: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("state directory %s: not a directory", dir)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("state directory %s has mode %#o: others can write to it; if its content is yours: chmod 700 %[1]s", dir, info.Mode().Perm())
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if user := os.Geteuid(); ok && user != 0 && int(owner.Uid) != user {
+		return fmt.Errorf("state directory %s belongs to user %d, and you are user %d: run as its owner, or set STATE_DIR", dir, owner.Uid, user)
+	}
+	return nil
+}
+
+// claim writes the stack's name into a new directory, and checks it in an old.
+func (s *Store) claim() error {
+	err := s.checkStack()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err = createFile(filepath.Join(s.dir, "stack"), []byte(s.stack+"\n"), 0o600)
+	if err != nil && !lostRace(err) {
+		return err
+	}
+	return s.checkStack()
+}
+
+func (s *Store) checkStack() error {
+	data, err := os.ReadFile(filepath.Join(s.dir, "stack"))
+	if err != nil {
+		return fmt.Errorf("open the state directory: %w", err)
+	}
+	if found := strings.TrimSuffix(string(data), "\n"); found != s.stack {
+		return fmt.Errorf("state directory %s: %w: it is of %q, not of %q; set STATE_DIR to another", s.dir, ErrOtherStack, found, s.stack)
+	}
+	return nil
+}
+
+// lostRace tells that another process created the file first: it exists, or
+// its creator has swept our unfinished one away.
+func lostRace(err error) bool {
+	return errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist)
+}
+
+// readKey reads the key. A missing one is drawn anew if create is set; records
+// that were made under the lost one are then refused by name.
+func (s *Store) readKey(create bool) error {
+	path := filepath.Join(s.dir, "key")
+	data, err := os.ReadFile(path) //nolint:gosec // within the state directory
+	if errors.Is(err, fs.ErrNotExist) {
+		if !create {
+			return nil
+		}
+		key := make([]byte, keySize)
+		if _, err := rand.Read(key); err != nil {
+			return fmt.Errorf("draw a key: %w", err)
+		}
+		if err := createFile(path, []byte(hex.EncodeToString(key)+"\n"), 0o600); err != nil && !lostRace(err) {
+			return err
+		}
+		data, err = os.ReadFile(path) //nolint:gosec // within the state directory
+	}
+	if err != nil {
+		return fmt.Errorf("read the key: %w", err)
+	}
+	key, err := hex.DecodeString(strings.TrimSuffix(string(data), "\n"))
+	if err != nil || len(key) != keySize {
+		return fmt.Errorf("key %s is corrupt; move it aside: a new one is drawn, and the records made under it must be reset", path)
+	}
+	s.key = key
+	return nil
+}
+
+// keyName tells keys apart without telling the key.
+func (s *Store) keyName() string {
+	mac := hmac.New(sha256.New, s.key)
+	mac.Write([]byte("name of the key"))
+	return hex.EncodeToString(mac.Sum(nil)[:8])
+}
+
+// Record reads the record of a step; false if there is none. A record that
+// cannot be trusted is a *RecordError.
+func (s *Store) Record(step string) (Record, bool, error) {
+	if err := checkName(step); err != nil {
+		return Record{}, false, err
+	}
+	path := s.recordPath(step)
+	data, err := os.ReadFile(path) //nolint:gosec // step is a checked name
+	if errors.Is(err, fs.ErrNotExist) {
+		return Record{}, false, nil
+	}
+	if err != nil {
+		return Record{}, false, &RecordError{Path: path, Step: step, Err: err}
+	}
+	record, err := decodeRecord(data)
+	switch {
+	case err != nil:
+	case record.Stack != s.stack:
+		err = fmt.Errorf("%w: %q", ErrOtherStack, record.Stack)
+	case record.Step != step:
+		err = fmt.Errorf("%w: it is the record of %q", ErrCorrupt, record.Step)
+	case record.Key != s.keyName():
+		err = ErrOtherKey
+	}
+	if err != nil {
+		return Record{}, false, &RecordError{Path: path, Step: step, Err: err}
+	}
+	return record, true, nil
+}
+
+// recorded are the names of the steps that have a record, readable or not.
+func (s *Store) recorded() ([]string, error) {
+	entries, err := os.ReadDir(s.records())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries {
+		name, ok := strings.CutSuffix(entry.Name(), ".json")
+		if ok && stepName.MatchString(name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+func (s *Store) write(record Record) error {
+	data, err := encodeRecord(record)
+	if err != nil {
+		return err
+	}
+	return WriteFile(s.recordPath(record.Step), data, 0o600)
+}
+
+// draw returns n random bytes in hex.
+func draw(n int) string {
+	bytes := make([]byte, n)
+	// crypto/rand.Read never fails: it ends the program instead.
+	_, _ = rand.Read(bytes)
+	return hex.EncodeToString(bytes)
+}
