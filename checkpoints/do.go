@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // Do brings one step to its outcome: it decides as Plan does, and skips the
@@ -48,6 +50,9 @@ func (s *Store) carryOut(ctx context.Context, run *Run, step Step, v verdict) (D
 		return v.Decision, fmt.Errorf("%s: not begun, because that could not be recorded: %w", step.Name, err)
 	}
 	v.State, v.Result = Running, ""
+	if step.Announce != nil {
+		step.Announce(v.Decision)
+	}
 	result, err := step.Run(ctx)
 	if err != nil && ctx.Err() != nil {
 		v.State = Interrupted
@@ -59,12 +64,34 @@ func (s *Store) carryOut(ctx context.Context, run *Run, step Step, v verdict) (D
 	if err != nil {
 		return s.fail(run, record, v.Decision, err)
 	}
+	if v.outcomes {
+		if err := s.outcomes(ctx, step, record.Inputs); err != nil {
+			return s.fail(run, record, v.Decision, fmt.Errorf("read what the step made: %w", err))
+		}
+	}
 	record.State, record.Nonce, record.Result = Done, draw(16), s.clean(result)
 	if err := s.write(record); err != nil {
 		return v.Decision, fmt.Errorf("%s: the work was done, but that could not be recorded; it will be repeated: %w", step.Name, err)
 	}
 	v.State, v.Result = Done, record.Result
 	return v.Decision, run.step("done", v.Decision)
+}
+
+// outcomes puts the inputs that the work itself makes into the record as they
+// are after it. All others stay as they were before: what changed meanwhile is
+// a change.
+func (s *Store) outcomes(ctx context.Context, step Step, recorded map[string]string) error {
+	inputs, err := step.Inputs(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	made := slices.DeleteFunc(inputs, func(input Input) bool { return !input.Outcome })
+	after, err := fingerprints(s.key, made)
+	if err != nil {
+		return err
+	}
+	maps.Copy(recorded, after)
+	return nil
 }
 
 func (s *Store) fail(run *Run, record Record, d Decision, err error) (Decision, error) {

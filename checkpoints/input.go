@@ -20,15 +20,26 @@ import (
 // Input is one thing that a step's result depends on. Digest is the SHA-256 of
 // its content in hex; a record keeps only an HMAC of it under the key of the
 // state directory, so that a short secret cannot be guessed from a record.
+//
+// Outcome marks what the step itself brings about, such as a volume: it is
+// recorded as it is after the work, all others as they were before it.
 type Input struct {
-	Name   string
-	Digest string
+	Name    string
+	Digest  string
+	Outcome bool
 }
 
 // Value is an input that is a text, such as a version or a setting.
 func Value(name, value string) Input {
 	sum := sha256.Sum256([]byte(value))
 	return Input{Name: name, Digest: hex.EncodeToString(sum[:])}
+}
+
+// Outcome is a Value that the step itself brings about.
+func Outcome(name, value string) Input {
+	input := Value(name, value)
+	input.Outcome = true
+	return input
 }
 
 // File is an input that is the content of one file. The path is not part of

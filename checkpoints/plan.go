@@ -3,6 +3,7 @@ package checkpoints
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Plan tells for each step, in order, whether it would run and why. It changes
@@ -47,6 +48,8 @@ type verdict struct {
 	Decision
 	inputs map[string]string
 	after  map[string]string
+	// outcomes is set if some of the inputs are to be read again after the work.
+	outcomes bool
 }
 
 // decide settles whether a step runs. Plan and Do both ask it, and nobody else
@@ -186,6 +189,7 @@ func (l *look) inputs(ctx context.Context, step Step, v *verdict) error {
 			return err
 		}
 	}
+	v.outcomes = slices.ContainsFunc(inputs, func(input Input) bool { return input.Outcome })
 	var err error
 	v.inputs, err = fingerprints(l.store.key, inputs)
 	return err

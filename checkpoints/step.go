@@ -34,6 +34,9 @@ type Step struct {
 	// Skip returns why there is nothing to do, or "". That is not an outcome
 	// and is not recorded. Nil means: there is always something to do.
 	Skip func(ctx context.Context) (reason string, err error)
+	// Announce is told the decision before the work begins. Nil means: nobody
+	// wants to know.
+	Announce func(Decision)
 	// Run does the work. The result is one short line for the operator.
 	Run func(ctx context.Context) (result string, err error)
 }
