@@ -49,18 +49,25 @@ USAGE
 
 step_pull() {
     if (($# == 0)); then
-        docker compose pull --policy missing --ignore-buildable >&2
-    else
-        docker compose pull --policy missing "$@" >&2
+        local list
+        list=$(pullable)
+        [[ -n $list ]] || return 0
+        mapfile -t list <<<"$list"
+        set -- "${list[@]}"
     fi
+    docker compose pull --policy missing "$@" >&2
 }
 
 step_build() {
+    if (($# == 0)); then
+        local -x COMPOSE_PROFILES=${COMPOSE_PROFILES:+$COMPOSE_PROFILES,}jobs
+    fi
     docker compose build "$@" >&2
 }
 
 step_start() {
     (($# > 0)) || usage_error "start needs a SERVICE"
+    heal_names
     docker compose up -d --no-deps --no-recreate --no-build --pull never "$@" >&2
 }
 
@@ -86,14 +93,14 @@ step_migrate() {
 
 # running_job JOB: the id of a container of JOB that runs, whoever started it.
 running_job() {
-    containers "$1" | awk '($2 == "running" || $2 == "restarting") && !found++ { print $1 }'
+    containers "service=$1" | awk '($2 == "running" || $2 == "restarting") && !found++ { print $1 }'
 }
 
 # clear_job JOB NAME: removes what an earlier run left. What never started or is
 # paused would be a second migration the moment it went on.
 clear_job() {
     local job=$1 own=$2 list id state name
-    list=$(containers "$job")
+    list=$(containers "service=$job")
     while read -r id state name; do
         case $state in
             '' | running | restarting) ;;
@@ -105,23 +112,43 @@ clear_job() {
     done <<<"$list"
 }
 
+# heal_names: a recreate that was cut short leaves the new container as <id>_NAME,
+# never started. Compose would start it under that name and keep it. It is removed
+# while the old one is there, and else takes its name: with the old one gone, it
+# alone still refers to their anonymous volumes.
+heal_names() {
+    local list id state name
+    list=$(containers oneoff=False)
+    while read -r id state name; do
+        [[ $name =~ ^[0-9a-f]{12}_(.+)$ ]] || continue
+        if [[ $'\n'$list$'\n' != *" ${BASH_REMATCH[1]}"$'\n'* ]]; then
+            docker rename "$id" "${BASH_REMATCH[1]}"
+        elif [[ $state == created ]]; then
+            docker rm "$id" >/dev/null
+        fi
+    done <<<"$list"
+}
+
 step_up() {
+    (($# <= 2)) || usage_error "up takes one SERVICE and its REPLICAS"
+    heal_names
     case $# in
         0) docker compose up -d --no-build --pull never >&2 ;;
         1) docker compose up -d --no-deps --no-build --pull never "$1" >&2 ;;
         2) docker compose up -d --no-deps --no-build --pull never --scale "$1=$2" "$1" >&2 ;;
-        *) usage_error "up takes one SERVICE and its REPLICAS" ;;
     esac
 }
 
 # Compose does not see that the contents of a mounted file changed.
 step_renew() {
     (($# == 2)) || usage_error "renew needs a SERVICE and its REPLICAS"
+    heal_names
     docker compose up -d --no-deps --force-recreate --no-build --pull never --scale "$1=$2" "$1" >&2
 }
 
 step_beside() {
     (($# == 2)) || usage_error "beside needs a SERVICE and its REPLICAS"
+    heal_names
     docker compose up -d --no-deps --no-recreate --no-build --pull never --scale "$1=$2" "$1" >&2
 }
 
@@ -138,7 +165,13 @@ step_cleanup() {
     docker image prune --force --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" >&2
 }
 
+# Compose leaves the containers of jobs, and with one of them its network.
 step_down() {
+    local list id
+    list=$(containers oneoff=True)
+    while read -r id _; do
+        [[ -z $id ]] || step_retire "$id"
+    done <<<"$list"
     docker compose --profile '*' down >&2
 }
 

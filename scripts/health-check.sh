@@ -129,7 +129,7 @@ look_at() {
     local service list
     local -a ids
     for service in "$@"; do
-        list=$(containers "$service")
+        list=$(containers "service=$service")
         if [[ -z $list ]]; then
             printf 'waiting - - %s has no container\n' "$service"
             continue

@@ -15,6 +15,8 @@ select_project() {
         [[ -n $COMPOSE_PROJECT_NAME ]] || fail 3 "the compose files give the project no name"
     fi
     export COMPOSE_PROJECT_NAME
+    # The container of a job is no orphan because its profile is off just now.
+    export COMPOSE_IGNORE_ORPHANS=true
 }
 
 # derive_files: the compose files, env file and profiles of DESTINATION, and the
@@ -112,11 +114,18 @@ model_with_jobs() {
     COMPOSE_PROFILES=${COMPOSE_PROFILES:+$COMPOSE_PROFILES,}jobs ask_compose config --no-env-resolution --format json
 }
 
-# containers SERVICE: "id state name" of each container of SERVICE,
-# one-off containers among them.
+# pullable: the services, jobs among them, whose image is built by none of them.
+pullable() {
+    model_with_jobs | jq --raw-output '
+        [.services[] | select(.build) | .image // empty] as $built |
+        .services | to_entries[] | select(.value.build | not) | select(.value.image | IN($built[]) | not) | .key'
+}
+
+# containers LABEL: "id state name" of each container of the project that has
+# LABEL, com.docker.compose.LABEL in full; one-off containers among them.
 containers() {
     docker container ls --all --no-trunc \
         --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" \
-        --filter "label=com.docker.compose.service=$1" \
+        --filter "label=com.docker.compose.$1" \
         --format '{{.ID}} {{.State}} {{.Names}}'
 }

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Docker's Compose and buildx plugins: a package where one is new enough, else
+# built from the module that TOOLS_DIR/go.mod pins. Only functions; source it
+# after engine.sh.
+#
+#   TOOLS_DIR     the directory of that go.mod (default: ../tools)
+
+look_compose() { look_plugin "$COMPOSE_VERSION" 2.20; }
+look_buildx() { look_plugin "$BUILDX_VERSION" 0.17; }
+
+look_plugin() {
+    local version=$1 minimum=$2
+    FACT=$version
+    if [[ -z $version ]]; then
+        WHY='the plugin is not installed'
+        present docker || WHY='there is no docker command to plug it in'
+    elif ! at_least "$minimum" "$version"; then
+        WHY="version $version is older than $minimum"
+    fi
+}
+
+install_compose() {
+    plugin_package docker-compose 2.20 docker-compose-plugin docker-compose-v2 docker-compose ||
+        plugin_build docker-compose github.com/docker/compose/v5 cmd internal.Version
+}
+
+install_buildx() {
+    plugin_package docker-buildx 0.17 docker-buildx-plugin docker-buildx ||
+        plugin_build docker-buildx github.com/docker/buildx cmd/buildx version.Version
+}
+
+# plugin_package NAME MINIMUM PACKAGE…: installs the first package that is new
+# enough; fails when none is.
+plugin_package() {
+    local name=$1 minimum=$2 package version
+    shift 2
+    # One built earlier comes first in Docker's search and would hide the package.
+    [[ ! -e $PLUGIN_DIR/$name ]] || return 1
+    apt_refresh
+    for package in "$@"; do
+        version=$(apt_candidate "$package")
+        if [[ -n $version ]] && at_least "$minimum" "$version"; then
+            apt_install "$package" && return 0
+        fi
+    done
+    return 1
+}
+
+# plugin_build NAME MODULE COMMAND VARIABLE: the version is stamped in, because
+# Compose refuses to build with a buildx that cannot tell its own.
+plugin_build() {
+    local name=$1 module=$2 command=$3 variable=$4 version temp build
+    if [[ ! -f $TOOLS_DIR/go.mod ]]; then
+        refuse "$name: no package is new enough, and TOOLS_DIR ($TOOLS_DIR) has no go.mod to build it from"
+        return 0
+    fi
+    if ! present go; then
+        refuse "$name: no package is new enough, and there is no go on PATH to build it: install Go from https://go.dev/dl/"
+        return 0
+    fi
+    temp=$(mktemp -d)
+    # shellcheck disable=SC2064 # the directory of now
+    trap "rm -rf '$temp'" EXIT
+    export HOME=${HOME:-$temp} # go keeps its cache below it
+    version=$(GOWORK=off go list -C "$TOOLS_DIR" -m -f '{{.Version}}' "$module")
+    build=(go build -C "$TOOLS_DIR" -trimpath -ldflags "-s -w -X $module/$variable=$version" -o "$temp/$name" "$module/$command")
+    if [[ -n ${PRINT_ONLY:-} ]]; then
+        printf 'mkdir -p %q\n' "$temp"
+        printf 'CGO_ENABLED=0 GOWORK=off'
+        printf ' %q' "${build[@]}"
+        printf '\n'
+    else
+        note "building $name $version; this takes a few minutes"
+        CGO_ENABLED=0 GOWORK=off "${build[@]}" >&2
+    fi
+    run install -D -m 0755 "$temp/$name" "$PLUGIN_DIR/.$name.new"
+    run mv -f "$PLUGIN_DIR/.$name.new" "$PLUGIN_DIR/$name"
+    rm -rf "$temp"
+}
