@@ -2,6 +2,8 @@ package checkpoints
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,7 +20,7 @@ func (s *Store) Do(ctx context.Context, lock *Lock, run *Run, step Step) (Decisi
 	if err := s.held(lock); err != nil {
 		return Decision{Step: step.Name}, fmt.Errorf("%s: %w", step.Name, err)
 	}
-	if run == nil || run.store != s {
+	if run == nil || run.store.dir != s.dir {
 		return Decision{Step: step.Name}, fmt.Errorf("%s: no run has begun", step.Name)
 	}
 	if step.Run == nil {
@@ -107,18 +109,26 @@ func (s *Store) fail(run *Run, record Record, d Decision, err error) (Decision, 
 }
 
 // LastFailure is the failed record of the latest run among the given steps;
-// false if none has failed.
+// false if none has failed. Records that cannot be trusted are named by the
+// error and do not hide the others.
 func (s *Store) LastFailure(steps []Step) (Record, bool, error) {
 	var last Record
+	var problems []error
 	exists := false
 	for _, step := range steps {
 		record, ok, err := s.Record(step.Name)
-		if err != nil {
-			return Record{}, false, err
-		}
+		problems = append(problems, err)
 		if ok && record.State == Failed && (!exists || compareRuns(record.Run, last.Run) >= 0) {
 			last, exists = record, true
 		}
 	}
-	return last, exists, nil
+	return last, exists, errors.Join(problems...)
+}
+
+// draw returns n random bytes in hex.
+func draw(n int) string {
+	bytes := make([]byte, n)
+	// crypto/rand.Read never fails: it ends the program instead.
+	_, _ = rand.Read(bytes)
+	return hex.EncodeToString(bytes)
 }

@@ -21,8 +21,12 @@ type Fault struct {
 func (f *Fault) Error() string { return f.Message }
 
 // FaultOf describes an error that happened at the given time. The exit code is
-// taken from any error in the chain that has one, such as *exec.ExitError.
+// taken from any error in the chain that has one, such as *exec.ExitError. No
+// error is no fault.
 func FaultOf(err error, at time.Time) *Fault {
+	if err == nil {
+		return nil
+	}
 	fault := Fault{}
 	var known *Fault
 	if errors.As(err, &known) {

@@ -42,6 +42,9 @@ func (s *Store) Runs() ([]RunInfo, error) {
 	runs := make([]RunInfo, 0, len(ids))
 	for _, id := range ids {
 		events, err := s.Events(id)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a run that began meanwhile has removed it
+		}
 		problems = append(problems, err)
 		info := RunInfo{ID: id, State: Interrupted, Journal: s.journalPath(id), Log: s.logPath(id)}
 		if held && holder.Run == id {

@@ -1,22 +1,17 @@
 package checkpoints
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 )
 
 // keepRuns is how many runs the directory keeps, the present one included.
@@ -30,16 +25,10 @@ type Run struct {
 	log   *os.File
 	mu    sync.Mutex
 	file  *os.File
-	size  int64 // what is whole
+	size  int64 // of what is whole
 	n     int
-}
-
-// Event is one line of a journal.
-type Event struct {
-	N      int            `json:"n"` // 1, 2, 3 …
-	Time   time.Time      `json:"time"`
-	Kind   string         `json:"kind"`
-	Fields map[string]any `json:"fields,omitempty"`
+	// torn is why half a line could not be taken back: nothing may follow it.
+	torn error
 }
 
 // runID is a sequence number, which alone orders runs, a time, and a random
@@ -143,14 +132,17 @@ func (r *Run) Event(kind string, fields map[string]any) error {
 	if r.file == nil {
 		return fmt.Errorf("journal %s: the run has ended", kind)
 	}
+	if r.torn != nil {
+		return fmt.Errorf("journal %s: %w", kind, r.torn)
+	}
 	line, err := encodeEvent(Event{N: r.n + 1, Time: r.store.time(), Kind: kind, Fields: fields})
 	if err != nil {
 		return fmt.Errorf("journal %s: %w", kind, err)
 	}
 	at("journal", r.file.Name())
 	if _, err := r.file.Write(line); err != nil {
-		// Half a line may only ever be the last one.
-		return fmt.Errorf("journal %s: %w", kind, errors.Join(err, r.file.Truncate(r.size)))
+		r.torn = r.file.Truncate(r.size)
+		return fmt.Errorf("journal %s: %w", kind, errors.Join(err, r.torn))
 	}
 	at("journalled", r.file.Name())
 	r.size += int64(len(line))
@@ -163,7 +155,10 @@ func (r *Run) step(kind string, d Decision) error {
 	if d.Result != "" {
 		fields["result"] = d.Result
 	}
-	return r.Event(kind, fields)
+	if err := r.Event(kind, fields); err != nil {
+		return fmt.Errorf("%s: %w", d.Step, err)
+	}
+	return nil
 }
 
 // End writes the last event, with the error the run ended with or nil, and
@@ -193,83 +188,4 @@ func (r *Run) End(outcome error) error {
 		return fmt.Errorf("end run %s: %w", r.id, err)
 	}
 	return nil
-}
-
-// cleanFields redacts every text within the fields, however deep, and turns
-// errors into their text.
-func (s *Store) cleanFields(fields map[string]any) (map[string]any, error) {
-	if fields == nil {
-		return nil, nil
-	}
-	data, err := json.Marshal(fields)
-	if err != nil {
-		return nil, err
-	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	var plain map[string]any
-	if err := decoder.Decode(&plain); err != nil {
-		return nil, err
-	}
-	for name, value := range plain {
-		plain[name] = s.cleanValue(value)
-	}
-	return plain, nil
-}
-
-func (s *Store) cleanValue(value any) any {
-	switch value := value.(type) {
-	case string:
-		return s.clean(value)
-	case []any:
-		for i := range value {
-			value[i] = s.cleanValue(value[i])
-		}
-	case map[string]any:
-		for name := range value {
-			value[name] = s.cleanValue(value[name])
-		}
-	}
-	return value
-}
-
-// A line ends in the checksum of what stands before it, so that a changed line
-// is told from a whole one.
-const sumLength = len(`,"sum":"01234567"}`)
-
-func encodeEvent(event Event) ([]byte, error) {
-	data, err := json.Marshal(event)
-	if err != nil {
-		return nil, err
-	}
-	data = data[:len(data)-1]
-	return fmt.Appendf(data, ",\"sum\":\"%08x\"}\n", crc32.ChecksumIEEE(data)), nil
-}
-
-// decodeJournal reads a journal. A last line without its newline was torn by a
-// crash and does not count; anything else that is not whole is an error.
-func decodeJournal(data []byte) ([]Event, error) {
-	var events []Event
-	for number := 1; ; number++ {
-		line, rest, whole := bytes.Cut(data, []byte("\n"))
-		if !whole {
-			return events, nil
-		}
-		data = rest
-		if len(line) < sumLength {
-			return events, fmt.Errorf("line %d: %w", number, ErrCorrupt)
-		}
-		body, tail := line[:len(line)-sumLength], line[len(line)-sumLength:]
-		if string(tail) != fmt.Sprintf(",\"sum\":\"%08x\"}", crc32.ChecksumIEEE(body)) {
-			return events, fmt.Errorf("line %d: %w", number, ErrCorrupt)
-		}
-		var event Event
-		if err := json.Unmarshal(append(slices.Clone(body), '}'), &event); err != nil {
-			return events, fmt.Errorf("line %d: %w: %w", number, ErrCorrupt, err)
-		}
-		if event.N != number {
-			return events, fmt.Errorf("line %d: %w: it is event %d", number, ErrCorrupt, event.N)
-		}
-		events = append(events, event)
-	}
 }

@@ -5,40 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
-	"os/user"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// Holder is who holds the lock.
-type Holder struct {
-	PID    int       `json:"pid"`
-	Who    string    `json:"who"` // user@host
-	Target string    `json:"target"`
-	Run    string    `json:"run,omitempty"`
-	Since  time.Time `json:"since"`
-}
-
-// String is one line for an operator.
-func (h Holder) String() string {
-	if h.PID == 0 {
-		return "a process that left no name"
-	}
-	line := fmt.Sprintf("pid %d, %s", h.PID, h.Who)
-	if h.Target != "" {
-		line += ", " + h.Target
-	}
-	if h.Run != "" {
-		line += ", run " + h.Run
-	}
-	return line + ", since " + h.Since.UTC().Format(time.RFC3339)
-}
 
 // HeldError says that somebody else holds the lock.
 type HeldError struct{ Holder Holder }
@@ -83,7 +57,8 @@ func (s *Store) Lock(ctx context.Context, h Holder, wait time.Duration) (*Lock, 
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for the lock: %w; %w", ctx.Err(), held)
+			// Not a HeldError: it was the wait that was given up.
+			return nil, fmt.Errorf("wait for the lock, held by %s: %w", held.Holder, ctx.Err())
 		case <-timeout.C:
 			return nil, held
 		case <-time.After(pause):
@@ -171,18 +146,6 @@ func (s *Store) locked(file *os.File, h Holder) (*Lock, error) {
 	return lock, nil
 }
 
-func who() string {
-	name := fmt.Sprintf("user %d", os.Getuid())
-	if account, err := user.Current(); err == nil {
-		name = account.Username
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		return name
-	}
-	return name + "@" + host
-}
-
 // name writes the holder into the lock file, in place: a new file would be a
 // new lock. The reader takes the first JSON value, so that the old holder's
 // longer text behind it does no harm.
@@ -240,41 +203,8 @@ func (l *Lock) Release() error {
 
 // held refuses a lock that does not protect this store.
 func (s *Store) held(lock *Lock) error {
-	if lock == nil || lock.store != s || lock.File() == nil {
+	if lock == nil || lock.store.dir != s.dir || lock.File() == nil {
 		return errors.New("the lock of the state directory is not held")
 	}
 	return nil
-}
-
-// Holder tells who holds the lock now, without taking it; false if nobody.
-func (s *Store) Holder() (Holder, bool, error) {
-	file, err := os.Open(s.lockPath())
-	if errors.Is(err, fs.ErrNotExist) {
-		return Holder{}, false, nil
-	}
-	if err != nil {
-		return Holder{}, false, err
-	}
-	free, err := flock(file, unix.LOCK_SH)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return Holder{}, false, fmt.Errorf("look at %s: %w", s.lockPath(), err)
-	}
-	if free {
-		return Holder{}, false, nil
-	}
-	return readHolder(s.lockPath()), true, nil
-}
-
-// readHolder is empty if the holder left no name, or not yet.
-func readHolder(path string) Holder {
-	file, err := os.Open(path) //nolint:gosec // the lock file
-	if err != nil {
-		return Holder{}
-	}
-	defer file.Close() //nolint:errcheck // read only
-	var holder Holder
-	if err := json.NewDecoder(file).Decode(&holder); err != nil {
-		return Holder{}
-	}
-	return holder
 }

@@ -16,6 +16,9 @@ func (s *Store) Plan(ctx context.Context, steps []Step) ([]Decision, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("plan: %w", err)
 		}
+		if _, twice := look.planned[step.Name]; twice {
+			return nil, fmt.Errorf("plan: step %s is declared twice", step.Name)
+		}
 		verdict, err := look.decide(ctx, step)
 		if err != nil {
 			return nil, err

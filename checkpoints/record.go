@@ -7,6 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"strings"
 	"time"
 )
 
@@ -133,4 +136,80 @@ func (r Record) check() error {
 		return fmt.Errorf("%w: state %q with nonce %q", ErrCorrupt, r.State, r.Nonce)
 	}
 	return nil
+}
+
+// Record reads the record of a step; false if there is none. A record that
+// cannot be trusted is a *RecordError.
+func (s *Store) Record(step string) (Record, bool, error) {
+	if err := checkName(step); err != nil {
+		return Record{}, false, err
+	}
+	path := s.recordPath(step)
+	data, err := os.ReadFile(path) //nolint:gosec // step is a checked name
+	if errors.Is(err, fs.ErrNotExist) {
+		return Record{}, false, nil
+	}
+	if err != nil {
+		return Record{}, false, &RecordError{Path: path, Step: step, Err: err}
+	}
+	record, err := decodeRecord(data)
+	switch {
+	case err != nil:
+	case record.Stack != s.stack:
+		err = fmt.Errorf("%w: %q", ErrOtherStack, record.Stack)
+	case record.Step != step:
+		err = fmt.Errorf("%w: it is the record of %q", ErrCorrupt, record.Step)
+	case record.Key != s.keyName():
+		err = ErrOtherKey
+	}
+	if err != nil {
+		return Record{}, false, &RecordError{Path: path, Step: step, Err: err}
+	}
+	return record, true, nil
+}
+
+// Records reads every record, sub-steps included, sorted by name. Those that
+// cannot be trusted are missing from the list and named by the error.
+func (s *Store) Records() ([]Record, error) {
+	names, err := s.recorded()
+	if err != nil {
+		return nil, err
+	}
+	var problems []error
+	var records []Record
+	for _, name := range names {
+		record, exists, err := s.Record(name)
+		problems = append(problems, err)
+		if exists {
+			records = append(records, record)
+		}
+	}
+	return records, errors.Join(problems...)
+}
+
+// recorded are the names of the steps that have a record, readable or not.
+func (s *Store) recorded() ([]string, error) {
+	entries, err := os.ReadDir(s.records())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries {
+		name, ok := strings.CutSuffix(entry.Name(), ".json")
+		if ok && stepName.MatchString(name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+func (s *Store) write(record Record) error {
+	data, err := encodeRecord(record)
+	if err != nil {
+		return err
+	}
+	return WriteFile(s.recordPath(record.Step), data, 0o600)
 }

@@ -82,7 +82,7 @@ func (s *Store) following(step string, recorded []string, steps []Step) map[stri
 }
 
 func (s *Store) putAside(name string) error {
-	if err := os.MkdirAll(s.cleared(), 0o700); err != nil {
+	if err := makeDir(s.cleared()); err != nil {
 		return err
 	}
 	stamp := s.time().Format("20060102T150405Z")

@@ -37,20 +37,14 @@ func Open(dir, stack string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+	if err := makeDir(s.dir); err != nil {
 		return nil, fmt.Errorf("create the state directory: %w", err)
 	}
 	if err := checkDir(s.dir); err != nil {
 		return nil, err
 	}
 	for _, dir := range []string{s.records(), s.runs()} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("create the state directory: %w", err)
-		}
-	}
-	// A directory entry survives a power cut once its parent is synced.
-	for _, dir := range []string{filepath.Dir(s.dir), s.dir} {
-		if err := syncDir(dir); err != nil {
+		if err := makeDir(dir); err != nil {
 			return nil, fmt.Errorf("create the state directory: %w", err)
 		}
 	}
@@ -123,6 +117,18 @@ func (s *Store) recordPath(n string) string { return filepath.Join(s.records(), 
 // time is what is recorded: without zone and monotonic part, so that it reads
 // back as it was written.
 func (s *Store) time() time.Time { return s.now().UTC().Round(0) }
+
+// makeDir creates a directory if there is none. Its entry survives a power cut
+// only once its parent is synced.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
+}
 
 // checkDir refuses a directory that somebody else could have written to. It
 // changes nothing: who set the mode may have had a reason.
@@ -208,69 +214,4 @@ func (s *Store) keyName() string {
 	mac := hmac.New(sha256.New, s.key)
 	mac.Write([]byte("name of the key"))
 	return hex.EncodeToString(mac.Sum(nil)[:8])
-}
-
-// Record reads the record of a step; false if there is none. A record that
-// cannot be trusted is a *RecordError.
-func (s *Store) Record(step string) (Record, bool, error) {
-	if err := checkName(step); err != nil {
-		return Record{}, false, err
-	}
-	path := s.recordPath(step)
-	data, err := os.ReadFile(path) //nolint:gosec // step is a checked name
-	if errors.Is(err, fs.ErrNotExist) {
-		return Record{}, false, nil
-	}
-	if err != nil {
-		return Record{}, false, &RecordError{Path: path, Step: step, Err: err}
-	}
-	record, err := decodeRecord(data)
-	switch {
-	case err != nil:
-	case record.Stack != s.stack:
-		err = fmt.Errorf("%w: %q", ErrOtherStack, record.Stack)
-	case record.Step != step:
-		err = fmt.Errorf("%w: it is the record of %q", ErrCorrupt, record.Step)
-	case record.Key != s.keyName():
-		err = ErrOtherKey
-	}
-	if err != nil {
-		return Record{}, false, &RecordError{Path: path, Step: step, Err: err}
-	}
-	return record, true, nil
-}
-
-// recorded are the names of the steps that have a record, readable or not.
-func (s *Store) recorded() ([]string, error) {
-	entries, err := os.ReadDir(s.records())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, entry := range entries {
-		name, ok := strings.CutSuffix(entry.Name(), ".json")
-		if ok && stepName.MatchString(name) {
-			names = append(names, name)
-		}
-	}
-	return names, nil
-}
-
-func (s *Store) write(record Record) error {
-	data, err := encodeRecord(record)
-	if err != nil {
-		return err
-	}
-	return WriteFile(s.recordPath(record.Step), data, 0o600)
-}
-
-// draw returns n random bytes in hex.
-func draw(n int) string {
-	bytes := make([]byte, n)
-	// crypto/rand.Read never fails: it ends the program instead.
-	_, _ = rand.Read(bytes)
-	return hex.EncodeToString(bytes)
 }
