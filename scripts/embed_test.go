@@ -1,0 +1,94 @@
+package scripts_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"slipway/scripts"
+)
+
+func TestUnpackWritesEveryScriptForItsOwnerAlone(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "scripts")
+	if err := scripts.Unpack(dir); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".sh") {
+			return err
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		got, err := os.ReadFile(filepath.Join(dir, path))
+		if err != nil {
+			return err
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s differs from the script of the checkout", path)
+		}
+		info, err := os.Stat(filepath.Join(dir, path))
+		if err == nil && info.Mode() != 0o700 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestUnpackRepairsWhatDiffersAndTouchesNothingElse(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := scripts.Unpack(dir); err != nil {
+		t.Fatal(err)
+	}
+	changed, loose, same := filepath.Join(dir, "deploy.sh"), filepath.Join(dir, "lib", "output.sh"), filepath.Join(dir, "health-check.sh")
+	if err := os.WriteFile(changed, []byte("exit 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(loose, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(same, long, long); err != nil {
+		t.Fatal(err)
+	}
+	if err := scripts.Unpack(dir); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile("deploy.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(changed); err != nil || string(got) != string(want) {
+		t.Errorf("deploy.sh was not repaired: %v", err)
+	}
+	if info, err := os.Stat(loose); err != nil || info.Mode() != 0o700 {
+		t.Errorf("output.sh has mode %v: %v", info.Mode(), err)
+	}
+	if info, err := os.Stat(same); err != nil || !info.ModTime().Equal(long) {
+		t.Errorf("health-check.sh was written again: %v", err)
+	}
+	entries, err := filepath.Glob(filepath.Join(dir, ".unpack-*"))
+	if err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v %v", entries, err)
+	}
+}
+
+func TestUnpackSaysWhereItCannotWrite(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := scripts.Unpack(filepath.Join(file, "scripts")); err == nil || !strings.Contains(err.Error(), "unpack the scripts") {
+		t.Errorf("the error is %v", err)
+	}
+}

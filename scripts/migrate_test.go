@@ -1,0 +1,94 @@
+package scripts_test
+
+import (
+	"strings"
+	"testing"
+)
+
+const startJob = "compose run --detach --no-deps --no-tty --pull never --name shop-migrate migrate"
+
+func TestAJobThatSucceedsLeavesNoContainer(t *testing.T) {
+	t.Parallel()
+	r := (&run{env: project(), answers: []answer{
+		{Args: "logs", Stdout: "2 applied\n"},
+		{Args: "wait", Stdout: "0\n"},
+	}}).do(t, "migrate", "migrate")
+	r.wantCode(t, 0)
+	r.wantActs(t, startJob, "rm shop-migrate")
+	r.wantSaid(t, "2 applied")
+	if r.stdout != "" {
+		t.Errorf("stdout carries %q", r.stdout)
+	}
+}
+
+func TestAJobThatFailsIsKeptAndItsExitCodePassesThrough(t *testing.T) {
+	t.Parallel()
+	r := (&run{env: project(), answers: []answer{
+		{Args: "logs", Stderr: "syntax error at or near TABEL\n"},
+		{Args: "wait", Stdout: "7\n"},
+	}}).do(t, "migrate", "migrate")
+	r.wantCode(t, 7)
+	r.wantActs(t, startJob)
+	r.wantSaid(t, "syntax error at or near TABEL\ndeploy.sh: migrate: migrate ended with exit code 7; its container is kept\n")
+	if !strings.Contains(r.fault, `"exit_code":7`) {
+		t.Errorf("the fault is %q", r.fault)
+	}
+}
+
+func TestAJobThatRunsIsAdopted(t *testing.T) {
+	t.Parallel()
+	r := (&run{env: project(), answers: []answer{
+		{Args: "container ls", Stdout: "1 exited someone-elses\n2 running shop-migrate\n"},
+		{Args: "wait 2", Stdout: "0\n"},
+	}}).do(t, "migrate", "migrate")
+	r.wantCode(t, 0)
+	r.wantActs(t, "rm 2")
+	r.wantSaid(t, "migrate already runs; waiting for it")
+}
+
+func TestAnAdoptedJobThatFailsFailsTheStep(t *testing.T) {
+	t.Parallel()
+	r := (&run{env: project(), answers: []answer{
+		{Args: "container ls", Stdout: "2 running shop-migrate\n"},
+		{Args: "wait 2", Stdout: "9\n"},
+	}}).do(t, "migrate", "migrate")
+	r.wantCode(t, 9)
+	r.wantActs(t)
+}
+
+func TestLeftoversOfAJobAreRemovedBeforeItStarts(t *testing.T) {
+	t.Parallel()
+	for list, remove := range map[string]string{
+		"2 created shop-migrate\n":      "rm 2",
+		"2 paused shop-migrate\n":       "rm --force 2",
+		"2 paused shop-migrate-run-a\n": "rm --force 2",
+		"2 exited shop-migrate\n":       "rm 2",
+		"2 dead shop-migrate\n":         "rm --force 2",
+	} {
+		r := (&run{env: project(), answers: []answer{
+			{Args: "container ls", Stdout: list},
+			{Args: "wait", Stdout: "0\n"},
+		}}).do(t, "migrate", "migrate")
+		r.wantCode(t, 0)
+		r.wantActs(t, remove, startJob, "rm shop-migrate")
+	}
+}
+
+func TestAnEndedJobOfSomebodyElseIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	r := (&run{env: project(), answers: []answer{
+		{Args: "container ls", Stdout: "2 exited shop-migrate-run-a\n"},
+		{Args: "wait", Stdout: "0\n"},
+	}}).do(t, "migrate", "migrate")
+	r.wantCode(t, 0)
+	r.wantActs(t, startJob, "rm shop-migrate")
+}
+
+func TestAJobIsNotStartedWhenTheEngineCannotSayWhetherOneRuns(t *testing.T) {
+	t.Parallel()
+	r := (&run{env: project(), answers: []answer{
+		{Args: "container ls", Stderr: "Cannot connect to the Docker daemon\n", Code: 1},
+	}}).do(t, "migrate", "migrate")
+	r.wantCode(t, 1)
+	r.wantActs(t)
+}
