@@ -1,0 +1,155 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"charm.land/huh/v2"
+	"golang.org/x/term"
+)
+
+// Prompt asks the operator on a terminal.
+type Prompt struct {
+	In         io.Reader
+	Out        io.Writer
+	Accessible bool // one plain question a line, for screen readers and terminals without cursor movement
+	Yes        bool // no confirmation
+}
+
+// NewPrompt returns a prompt on the terminal, in accessible mode where ACCESSIBLE is set or the terminal is dumb.
+func NewPrompt(in, out *os.File) Prompt {
+	return Prompt{In: in, Out: out, Accessible: os.Getenv("ACCESSIBLE") != "" || os.Getenv("TERM") == "dumb"}
+}
+
+// Run asks for what the plan is missing, shows the summary and asks to confirm. It returns an error that is [ErrDeclined]
+// when the operator refuses or leaves; nothing is written here in any case. Where there is nothing to ask or to write, it
+// asks nothing.
+func (p Prompt) Run(ctx context.Context, plan *Plan) error {
+	if err := p.ask(ctx, plan); err != nil {
+		return err
+	}
+	if !plan.Changes() {
+		return nil
+	}
+	if _, err := fmt.Fprintf(p.Out, "%s\n", plan.Env.Path()); err != nil {
+		return err
+	}
+	if err := plan.WriteSummary(p.Out); err != nil {
+		return err
+	}
+	if p.Yes {
+		return nil
+	}
+	sure := false
+	field := huh.NewConfirm().Title("Write this?").Affirmative("Yes").Negative("No").Value(&sure)
+	if err := p.form(ctx, field); err != nil {
+		return err
+	}
+	if !sure {
+		return ErrDeclined
+	}
+	return nil
+}
+
+// ask fills in what is missing, and lets the operator change a default that stands behind a question.
+func (p Prompt) ask(ctx context.Context, plan *Plan) error {
+	var answers []*Answer
+	for _, s := range append(plan.Missing, plan.Blank...) {
+		if !s.Optional || s.Question != "" {
+			answers = append(answers, &Answer{Setting: s, Source: Entered})
+		}
+	}
+	for i := range plan.Answers {
+		if a := &plan.Answers[i]; a.Source == Default && a.Setting.Question != "" && !p.Yes {
+			answers = append(answers, a)
+		}
+	}
+	if len(answers) == 0 {
+		return nil
+	}
+	fields := make([]huh.Field, len(answers))
+	values := make([]string, len(answers))
+	for i, a := range answers {
+		values[i] = a.Value
+		fields[i] = input(a.Setting, &values[i])
+	}
+	if err := p.form(ctx, fields...); err != nil {
+		return err
+	}
+	for i, a := range answers {
+		// A form whose input has ended reports nothing and leaves the rest of the questions blank.
+		if err := a.Setting.Check(values[i]); err != nil {
+			return fmt.Errorf("%s %w: %w", a.Setting.Key, err, ErrDeclined)
+		}
+	}
+	for i, a := range answers {
+		value := a.Setting.normal(values[i])
+		if a.Source == Entered {
+			plan.Answers = append(plan.Answers, Answer{a.Setting, value, Entered})
+		} else if value != a.Value {
+			a.Value, a.Source = value, Entered
+		}
+	}
+	plan.Missing, plan.Blank = nil, nil
+	return nil
+}
+
+func input(s Setting, value *string) *huh.Input {
+	title := s.question()
+	if s.Optional {
+		title += " (may be blank)"
+	}
+	field := huh.NewInput().Title(title).Description(s.where()).Value(value).Validate(func(given string) error {
+		if given == "" && s.Default != "" {
+			given = s.Default // accessible mode takes a blank line for the default
+		}
+		return s.Check(given)
+	})
+	if s.IsSecret() {
+		field.EchoMode(huh.EchoModePassword)
+	}
+	return field
+}
+
+// form shows the fields one after the other and turns every way of leaving them into ErrDeclined.
+func (p Prompt) form(ctx context.Context, fields ...huh.Field) error {
+	form := huh.NewForm(huh.NewGroup(fields...)).
+		WithInput(p.In).WithOutput(p.Out).
+		WithAccessible(p.Accessible).
+		WithTheme(huh.ThemeFunc(huh.ThemeBase)).
+		WithShowHelp(false)
+	err := p.interruptible(ctx, form)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", ErrDeclined, ctx.Err())
+	case errors.Is(err, huh.ErrUserAborted):
+		return ErrDeclined
+	case err != nil:
+		return fmt.Errorf("ask on the terminal: %w", err)
+	}
+	return nil
+}
+
+// interruptible runs the form. In accessible mode huh reads lines and knows no context: a cancelled one leaves that read
+// behind, and the terminal as it was, for it does not echo while a secret is typed.
+func (p Prompt) interruptible(ctx context.Context, form *huh.Form) error {
+	if !p.Accessible {
+		return form.RunWithContext(ctx)
+	}
+	if file, ok := p.In.(*os.File); ok {
+		if state, err := term.GetState(int(file.Fd())); err == nil {
+			defer func() { _ = term.Restore(int(file.Fd()), state) }()
+		}
+	}
+	done := make(chan error, 1)
+	go func() { done <- form.RunWithContext(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,60 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"slipway/checkpoints"
+)
+
+// createFile puts a secret at path, durably, where nothing may be yet: of two runs that make a secret at once, one fails
+// instead of taking the other's away.
+func createFile(path, secret string) error {
+	temp := path + ".new"
+	if err := checkpoints.WriteFile(temp, []byte(secret), 0o600); err != nil {
+		return err
+	}
+	err := os.Link(temp, path)
+	if err := errors.Join(err, os.Remove(temp)); err != nil {
+		return fmt.Errorf("create %s: %w", path, err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// createDir makes the directory of secret files, which nobody else may enter.
+func createDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("create %s: %w", dir, bare(err))
+	}
+	return checkDir(dir)
+}
+
+func checkDir(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read %s: %w", dir, bare(err))
+	case !info.IsDir():
+		return refuse(Problem{Path: dir, Why: "is no directory; one is needed in its place"})
+	case info.Mode().Perm()&0o077 != 0:
+		why := fmt.Sprintf("has mode %04o; a directory of secrets needs 0700", info.Mode().Perm())
+		return refuse(Problem{Path: dir, Why: why, Remedy: "chmod 700 " + dir})
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	opened, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync %s: %w", dir, bare(err))
+	}
+	if err := errors.Join(opened.Sync(), opened.Close()); err != nil {
+		return fmt.Errorf("sync %s: %w", dir, err)
+	}
+	return nil
+}
