@@ -47,12 +47,9 @@ USAGE
 }
 
 look_tools() {
-    local tool missing=()
-    for tool in jq curl; do
-        present "$tool" || missing+=("$tool")
-    done
-    FACT='jq and curl'
-    WHY="${missing[*]}"
+    present curl || lacks 'there is no curl' || return
+    present jq || lacks 'there is no jq' || return
+    printf 'jq and curl\n'
 }
 
 install_tools() {
@@ -64,36 +61,41 @@ install_tools() {
     apt_install "${packages[@]}"
 }
 
-# look PART: WHY it is missing, empty when it is not, and the FACT to tell.
-look() {
-    WHY='' FACT=''
-    case $1 in
-        engine | compose | buildx) ask_docker ;;
+# lacks REASON: the answer of a look_PART that fails. One that succeeds prints
+# what is there.
+lacks() {
+    printf '%s\n' "$1"
+    return 1
+}
+
+# ask_about PART…: asks Docker where the answer is about it.
+ask_about() {
+    case " $* " in
+        *' engine '* | *' compose '* | *' buildx '*) ask_docker ;;
     esac
-    "look_$1"
 }
 
 check_parts() {
-    local part missing=
+    local part found all=yes
+    ask_about "$@"
     for part in "$@"; do
-        look "$part"
-        if [[ -n $WHY ]]; then
-            printf '%s missing: %s\n' "$part" "$WHY"
-            missing=yes
+        if ! found=$("look_$part"); then
+            printf '%s missing: %s\n' "$part" "$found"
+            all=
         fi
     done
-    [[ -z $missing ]] || exit 10
+    [[ -n $all ]] || exit 10
 }
 
 install_parts() {
-    local part refused=
+    local part found refused=
+    ask_about "$@"
     for part in "$@"; do
-        look "$part"
-        if [[ -z $WHY ]]; then
-            note "$part: nothing to do ($FACT)"
+        if found=$("look_$part"); then
+            note "$part: nothing to do ($found)"
             continue
         fi
-        note "$part: $WHY"
+        note "$part: $found"
         judge_system
         if [[ -n $PRINT_ONLY ]]; then
             refused=yes
@@ -101,9 +103,9 @@ install_parts() {
             continue
         fi
         "install_$part"
-        look "$part"
-        [[ -z $WHY ]] || fail 1 "$part: is still missing: $WHY"
-        note "$part: installed ($FACT)"
+        ask_about "$part"
+        found=$("look_$part") || fail 1 "$part: still missing: $found"
+        note "$part: installed ($found)"
     done
     [[ -z $refused ]] || fail 3 "$PRINT_ONLY; run the commands above"
 }

@@ -7,6 +7,7 @@
 # apt_install PACKAGE…: from the newest lists, asking nothing.
 apt_install() {
     apt_refresh
+    apt_wait
     run env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o "DPkg::Lock::Timeout=$APT_LOCK_WAIT" \
         --no-install-recommends install "$@"
 }
@@ -19,6 +20,11 @@ apt_refresh() {
     run apt-get -q -o "DPkg::Lock::Timeout=$APT_LOCK_WAIT" update ||
         note "some package lists could not be fetched; going on with the old ones"
     APT_FRESH=yes
+}
+
+# apt_stale: there is a new repository.
+apt_stale() {
+    APT_FRESH=
 }
 
 # apt_candidate PACKAGE: the version that would be installed, without its epoch;

@@ -23,13 +23,14 @@ ask_docker() {
 }
 
 look_engine() {
-    FACT=$ENGINE_VERSION
     if ! present docker; then
-        WHY='there is no docker command'
+        lacks 'there is no docker command'
     elif [[ -z $ENGINE_VERSION ]]; then
-        WHY='the engine does not answer'
+        lacks 'the engine does not answer'
     elif ! at_least 20.10 "$ENGINE_VERSION"; then
-        WHY="engine $ENGINE_VERSION is older than 20.10"
+        lacks "engine $ENGINE_VERSION is older than 20.10"
+    else
+        printf '%s\n' "$ENGINE_VERSION"
     fi
 }
 
@@ -91,7 +92,7 @@ Suites: $codename
 Components: stable
 Signed-By: /etc/apt/keyrings/docker.asc
 SOURCES
-    APT_FRESH=
+    apt_stale
     apt_refresh
     [[ -z ${PRINT_ONLY:-} && -z $(apt_candidate docker-ce) ]] || return 0
     run rm -f "$sources"
@@ -109,8 +110,7 @@ start_engine() {
         [[ ! -r ${SYSTEM_ROOT:-}/var/run/docker.pid ]] || pid=$(<"${SYSTEM_ROOT:-}/var/run/docker.pid")
         # The package may have started it; a pid file outlives a crash.
         if [[ -z $pid || ! -d /proc/$pid ]]; then
-            # shellcheck disable=SC2016 # the inner shell expands it
-            run sh -c 'setsid dockerd >>"$1" 2>&1 </dev/null &' sh "$log"
+            run_daemon "$log" dockerd
         fi
     fi
     [[ -n ${PRINT_ONLY:-} ]] || wait_for_engine "$log"

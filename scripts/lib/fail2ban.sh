@@ -5,15 +5,16 @@
 look_fail2ban() {
     local jail=${SYSTEM_ROOT:-}/etc/fail2ban/jail.d/slipway.local pid=
     [[ ! -r ${SYSTEM_ROOT:-}/var/run/fail2ban/fail2ban.pid ]] || pid=$(<"${SYSTEM_ROOT:-}/var/run/fail2ban/fail2ban.pid")
-    FACT='the sshd jail is on'
     if ! present fail2ban-client; then
-        WHY='fail2ban is not installed'
+        lacks 'fail2ban is not installed'
     elif [[ ! -f $jail ]]; then
-        WHY='the sshd jail is not configured'
+        lacks 'the sshd jail is not configured'
     elif [[ $(id -u) == 0 && $(<"$jail") != "$(sshd_jail)" ]]; then # only root sees SSH's ports
-        WHY='the sshd jail is out of date'
+        lacks 'the sshd jail is out of date'
     elif [[ -z $pid || ! -d /proc/$pid ]]; then
-        WHY='fail2ban does not run'
+        lacks 'fail2ban does not run'
+    else
+        printf 'the sshd jail is on\n'
     fi
 }
 

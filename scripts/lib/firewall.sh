@@ -7,22 +7,20 @@
 
 look_firewall() {
     local port
-    FACT="ports $(firewall_ports | tr '\n' ' ')open"
-    if ! present ufw; then
-        WHY='ufw is not installed'
-    elif ! grep -qs '^ENABLED=yes' "${SYSTEM_ROOT:-}/etc/ufw/ufw.conf"; then
-        WHY='ufw is not enabled'
-    elif [[ -r ${SYSTEM_ROOT:-}/etc/ufw/user.rules ]]; then # by root only
+    present ufw || lacks 'ufw is not installed' || return
+    grep -qs '^ENABLED=yes' "${SYSTEM_ROOT:-}/etc/ufw/ufw.conf" || lacks 'ufw is not enabled' || return
+    if [[ -r ${SYSTEM_ROOT:-}/etc/ufw/user.rules ]]; then # by root only
         for port in $(firewall_ports); do
-            ufw_allows "$port" || WHY="port $port is closed"
+            ufw_allows "$port" || lacks "port $port is closed" || return
         done
     fi
+    printf 'open: %s\n' "$(firewall_ports | paste -s -d ' ')"
 }
 
 install_firewall() {
     local port
-    if present systemctl && systemctl is-active --quiet firewalld; then
-        refuse "firewalld is active; open these ports there instead: $(firewall_ports | tr '\n' ' ')"
+    if with_systemd && systemctl is-active --quiet firewalld; then
+        refuse "firewalld is active; open these ports there instead: $(firewall_ports | paste -s -d ' ')"
         return 0
     fi
     present ufw || apt_install ufw
@@ -64,7 +62,7 @@ ssh_ports() {
                 printf '%s\n' "${port##*:}"
             done < <(ss -H -t -a -n -p 2>/dev/null | grep -F '"sshd' || true)
         fi
-        if present systemctl && systemctl is-active --quiet ssh.socket; then
+        if with_systemd && systemctl is-active --quiet ssh.socket; then
             systemctl show ssh.socket --property=Listen --value | sed -n 's/^.*:\([0-9]*\) (Stream)$/\1/p' || true
         fi
         read -r _ _ _ port <<<"${SSH_CONNECTION:-}" && printf '%s\n' "$port"

@@ -14,12 +14,29 @@ run() (
         printf '\n'
         exit
     fi
+    close_inherited
+    exec "$@" >&2
+)
+
+# run_daemon LOG COMMAND…: the same for what goes on when this script has ended.
+run_daemon() (
+    log=$1
+    shift
+    if [[ -n ${PRINT_ONLY:-} ]]; then
+        printf 'sudo sh -c %q\n' "setsid $* >>$log 2>&1 </dev/null &"
+        exit
+    fi
+    close_inherited
+    setsid "$@" >>"$log" 2>&1 </dev/null &
+)
+
+close_inherited() {
+    local path number
     for path in /proc/"$BASHPID"/fd/*; do
         number=${path##*/}
         ((number <= 2)) || exec {number}>&-
     done
-    exec "$@" >&2
-)
+}
 
 # write_file PATH: makes standard input its content, in one rename, unless it is
 # so already.
@@ -64,8 +81,10 @@ at_least() {
     printf '%s\n' "$1" "$2" | sort -C -V
 }
 
-# system_fact NAME: a value of os-release(5), read by a shell of its own.
-system_fact() {
-    local file=${SYSTEM_ROOT:-}/etc/os-release
-    [[ ! -r $file ]] || env -i "$BASH" -c 'source "$1" && printf "%s" "${!2:-}"' bash "$file" "$1"
-}
+# system_fact NAME: a value of os-release(5), which is a shell script.
+system_fact() (
+    [[ -r ${SYSTEM_ROOT:-}/etc/os-release ]] || exit 0
+    # shellcheck source=/dev/null
+    source "${SYSTEM_ROOT:-}/etc/os-release"
+    printf '%s\n' "${!1:-}"
+)

@@ -10,12 +10,14 @@ look_buildx() { look_plugin "$BUILDX_VERSION" 0.17; }
 
 look_plugin() {
     local version=$1 minimum=$2
-    FACT=$version
-    if [[ -z $version ]]; then
-        WHY='the plugin is not installed'
-        present docker || WHY='there is no docker command to plug it in'
+    if ! present docker; then
+        lacks 'there is no docker command to plug it in'
+    elif [[ -z $version ]]; then
+        lacks 'the plugin is not installed'
     elif ! at_least "$minimum" "$version"; then
-        WHY="version $version is older than $minimum"
+        lacks "version $version is older than $minimum"
+    else
+        printf '%s\n' "$version"
     fi
 }
 
@@ -49,7 +51,7 @@ plugin_package() {
 # plugin_build NAME MODULE COMMAND VARIABLE: the version is stamped in, because
 # Compose refuses to build with a buildx that cannot tell its own.
 plugin_build() {
-    local name=$1 module=$2 command=$3 variable=$4 version temp build
+    local name=$1 module=$2 command=$3 variable=$4 version built build
     if [[ ! -f $TOOLS_DIR/go.mod ]]; then
         refuse "$name: no package is new enough, and TOOLS_DIR ($TOOLS_DIR) has no go.mod to build it from"
         return 0
@@ -58,14 +60,14 @@ plugin_build() {
         refuse "$name: no package is new enough, and there is no go on PATH to build it: install Go from https://go.dev/dl/"
         return 0
     fi
-    temp=$(mktemp -d)
-    # shellcheck disable=SC2064 # the directory of now
-    trap "rm -rf '$temp'" EXIT
-    export HOME=${HOME:-$temp} # go keeps its cache below it
+    BUILD_DIR=$(mktemp -d)
+    trap 'rm -rf "$BUILD_DIR"' EXIT
+    export HOME=${HOME:-$BUILD_DIR} # go keeps its cache below it
     version=$(GOWORK=off go list -C "$TOOLS_DIR" -m -f '{{.Version}}' "$module")
-    build=(go build -C "$TOOLS_DIR" -trimpath -ldflags "-s -w -X $module/$variable=$version" -o "$temp/$name" "$module/$command")
+    built=$BUILD_DIR/$name
+    [[ -z ${PRINT_ONLY:-} ]] || built=$PWD/$name
+    build=(go build -C "$TOOLS_DIR" -trimpath -ldflags "-s -w -X $module/$variable=$version" -o "$built" "$module/$command")
     if [[ -n ${PRINT_ONLY:-} ]]; then
-        printf 'mkdir -p %q\n' "$temp"
         printf 'CGO_ENABLED=0 GOWORK=off'
         printf ' %q' "${build[@]}"
         printf '\n'
@@ -73,7 +75,7 @@ plugin_build() {
         note "building $name $version; this takes a few minutes"
         CGO_ENABLED=0 GOWORK=off "${build[@]}" >&2
     fi
-    run install -D -m 0755 "$temp/$name" "$PLUGIN_DIR/.$name.new"
+    run install -D -m 0755 "$built" "$PLUGIN_DIR/.$name.new"
     run mv -f "$PLUGIN_DIR/.$name.new" "$PLUGIN_DIR/$name"
-    rm -rf "$temp"
+    rm -rf "$BUILD_DIR"
 }
