@@ -59,6 +59,8 @@ func judgeDNS(domain string, a answer, own []netip.Addr) Finding {
 		address = address.Unmap()
 		switch {
 		case slices.Contains(own, address):
+		case address.IsLoopback():
+			excused = append(excused, fmt.Sprintf("%s comes from /etc/hosts, and what others are told is unknown", address))
 		case proxied(address):
 			excused = append(excused, fmt.Sprintf("%s is a proxy's address", address))
 		case address.Is4() && !slices.ContainsFunc(own, publicIPv4):
