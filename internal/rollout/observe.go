@@ -1,0 +1,114 @@
+package rollout
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"slipway/internal/compose"
+)
+
+// hookLabel is on the runners Compose makes for pre_start hooks; they are no replicas.
+const hookLabel = "com.docker.compose.hook"
+
+// Holds tells whether a service runs as wanted: "" when it does, else what is wrong, for the operator.
+// It looks at existence, state and image; whether a container is well is a matter of health. Without an
+// image id, images are not compared.
+func Holds(service compose.Service, containers []compose.Container, imageID string) string {
+	found := Of(service.Name, containers)
+	for _, c := range found {
+		if _, left := leftover(service, c); left {
+			return fmt.Sprintf("container %s is left from an interrupted recreate", c.Name)
+		}
+	}
+	if len(found) == 0 && service.Replicas == 1 {
+		return fmt.Sprintf("the container of %s is gone", service.Name)
+	}
+	for _, c := range found {
+		if !settled(service, c) {
+			return fmt.Sprintf("container %s %s", short(service, c), state(c))
+		}
+	}
+	if len(found) != service.Replicas {
+		if gone := missing(service, found); gone != 0 {
+			return fmt.Sprintf("container %s-%d is gone", service.Name, gone)
+		}
+		return fmt.Sprintf("%d of %d containers run", len(found), service.Replicas)
+	}
+	for _, c := range found {
+		if imageID != "" && c.ImageID != imageID {
+			return fmt.Sprintf("container %s runs another image", short(service, c))
+		}
+	}
+	return ""
+}
+
+// Of are the containers of a service: its replicas, not its one-off runs and not the runners of hooks.
+func Of(service string, containers []compose.Container) []compose.Container {
+	var found []compose.Container
+	for _, c := range containers {
+		if c.Service == service && !c.OneOff && c.Labels[hookLabel] == "" {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// settled tells whether a container is where it shall be: running, or ended well if it is to end.
+func settled(service compose.Service, c compose.Container) bool {
+	return c.Status == "running" || service.OneShot && c.Status == "exited" && c.ExitCode == 0
+}
+
+// state puts in words why a container is not settled.
+func state(c compose.Container) string {
+	switch c.Status {
+	case "exited", "dead":
+		return fmt.Sprintf("%s (%d)", c.Status, c.ExitCode)
+	case "created":
+		return "was created and never started"
+	case "restarting":
+		return fmt.Sprintf("is restarting (exited %d)", c.ExitCode)
+	default:
+		return "is " + c.Status
+	}
+}
+
+// missing is the number of the one replica that is gone, when the numbers of the others tell.
+func missing(service compose.Service, found []compose.Container) int {
+	if len(found) != service.Replicas-1 {
+		return 0
+	}
+	has := map[int]bool{}
+	for _, c := range found {
+		if c.Number < 1 || c.Number > service.Replicas {
+			return 0
+		}
+		has[c.Number] = true
+	}
+	for number := 1; number <= service.Replicas; number++ {
+		if !has[number] {
+			return number
+		}
+	}
+	return 0
+}
+
+var leftoverName = regexp.MustCompile(`^[0-9a-f]{12}_(.+)$`)
+
+// leftover tells whether a container still has the name it has during a recreate, and the name of the
+// container it was to replace.
+func leftover(service compose.Service, c compose.Container) (original string, left bool) {
+	parts := leftoverName.FindStringSubmatch(c.Name)
+	if parts == nil || c.Name == service.ContainerName {
+		return "", false
+	}
+	return parts[1], true
+}
+
+// short is a container's name as the operator calls it, without the project's.
+func short(service compose.Service, c compose.Container) string {
+	if _, left := leftover(service, c); left || service.ContainerName != "" || c.Number == 0 {
+		return c.Name
+	}
+	return c.Service + "-" + strconv.Itoa(c.Number)
+}

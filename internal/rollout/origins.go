@@ -1,0 +1,149 @@
+package rollout
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"slipway/checkpoints"
+	"slipway/internal/compose"
+)
+
+// Origins remembers from which target each container was created. The engine cannot tell: a container
+// created before a mounted file changed looks like one created after.
+//
+// It is not a checkpoint. When it is lost, nothing is known of the containers that are there, and the
+// next rollout that has a cause replaces them once more than needed.
+type Origins struct{ dir string }
+
+// OpenOrigins uses a directory inside the state directory, and creates it if needed. Only the holder of
+// the deployment's lock may do so.
+func OpenOrigins(dir string) (*Origins, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create the directory of container origins: %w", err)
+	}
+	return &Origins{dir: dir}, nil
+}
+
+// origin is what is known of one service's containers.
+type origin struct {
+	// Containers that were there when the record was written, and the mark of the target each was
+	// created from; empty when it is not known.
+	Containers map[string]string `json:"containers"`
+	// Next is the mark of the target being rolled out: of every container that is not in the list.
+	// Empty when no rollout is going on.
+	Next string `json:"next,omitempty"`
+}
+
+// of is the mark of a container, empty when it is not known.
+func (o origin) of(id string) string {
+	if mark, listed := o.Containers[id]; listed {
+		return mark
+	}
+	return o.Next
+}
+
+// open begins a rollout: what is there is listed, what comes is of the mark.
+func (o origin) open(found []compose.Container, mark string) origin {
+	next := origin{Containers: map[string]string{}, Next: mark}
+	for _, c := range found {
+		next.Containers[c.ID] = o.of(c.ID)
+	}
+	return next
+}
+
+// close ends a rollout: every container is listed, a later one is somebody else's.
+func (o origin) close(found []compose.Container) origin {
+	return o.open(found, "")
+}
+
+func (o *Origins) path(service string) string {
+	return filepath.Join(o.dir, service+".json")
+}
+
+func (o *Origins) load(service string) (origin, error) {
+	data, err := os.ReadFile(o.path(service))
+	if errors.Is(err, fs.ErrNotExist) {
+		return origin{}, nil
+	}
+	if err != nil {
+		return origin{}, fmt.Errorf("read the origins of its containers: %w", err)
+	}
+	var past origin
+	if err := json.Unmarshal(data, &past); err != nil {
+		return origin{}, fmt.Errorf("read the origins of its containers: %s is damaged (remove it: they are replaced once more): %w",
+			o.path(service), err)
+	}
+	return past, nil
+}
+
+func (o *Origins) save(service string, past origin) error {
+	data, err := json.MarshalIndent(past, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the origins of its containers: %w", err)
+	}
+	if err := checkpoints.WriteFile(o.path(service), append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write the origins of its containers: %w", err)
+	}
+	return nil
+}
+
+// mark is the digest of everything that makes a container another one: all inputs but the scale, and
+// the containers it hangs on. It is keyed, so that a short secret among the inputs cannot be guessed.
+func (o *Origins) mark(service string, inputs []checkpoints.Input, parents []string) (string, error) {
+	key, err := o.key()
+	if err != nil {
+		return "", err
+	}
+	digest := hmac.New(sha256.New, key)
+	for _, input := range inputs {
+		if input.Name != scaleInput(service) {
+			_, _ = fmt.Fprintf(digest, "%q %q\n", input.Name, input.Digest) // a hash takes every write
+		}
+	}
+	for _, parent := range parents {
+		_, _ = fmt.Fprintf(digest, "%q\n", parent)
+	}
+	return hex.EncodeToString(digest.Sum(nil)), nil
+}
+
+func (o *Origins) key() ([]byte, error) {
+	path := filepath.Join(o.dir, "key")
+	key, err := os.ReadFile(path) //nolint:gosec // inside the state directory
+	switch {
+	case err == nil && len(key) == sha256.Size:
+		return key, nil
+	case err == nil:
+		return nil, fmt.Errorf("read the key of container origins: %s is damaged (remove it: containers are replaced once more)", path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("read the key of container origins: %w", err)
+	}
+	key = make([]byte, sha256.Size)
+	if _, err := rand.Read(key); err != nil {
+		return nil, fmt.Errorf("make the key of container origins: %w", err)
+	}
+	if err := checkpoints.WriteFile(path, key, 0o600); err != nil {
+		return nil, fmt.Errorf("write the key of container origins: %w", err)
+	}
+	return key, nil
+}
+
+// parents are the ids of the containers a service hangs on.
+func parents(service compose.Service, all []compose.Container) ([]string, error) {
+	follows, err := Follows(service)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, name := range follows {
+		list = append(list, ids(Of(name, all))...)
+	}
+	return list, nil
+}

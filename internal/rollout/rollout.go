@@ -1,0 +1,210 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"slipway/checkpoints"
+	"slipway/internal/compose"
+)
+
+// Acts is what a rollout can do to the world and ask of it. The caller wires it to the scripts, to
+// health and to the engine.
+type Acts struct {
+	// Script runs `deploy.sh STEP ARGS…`. It must not be interrupted half-way when ctx ends: a compose
+	// killed during a recreate leaves the service down.
+	Script func(ctx context.Context, step string, args ...string) error
+	// Wait returns when the containers with these ids are well, or says why one is not. Without ids it
+	// waits for every container of the service.
+	Wait func(ctx context.Context, service string, ids []string) error
+	// Containers lists every container of the project.
+	Containers func(ctx context.Context) ([]compose.Container, error)
+	// Note tells the operator one line of progress about a service.
+	Note func(service, line string)
+}
+
+// Target is one service as it should be.
+type Target struct {
+	Service compose.Service
+	// ImageID is the id of the image the service's reference names now, after the build. Empty when it
+	// is not known; then images are not compared.
+	ImageID string
+	// Inputs are those of Inputs, taken after the build.
+	Inputs []checkpoints.Input
+}
+
+// ErrStillServes marks the failure of a surge: the new containers failed and are removed, the old
+// ones were never stopped.
+var ErrStillServes = errors.New("the old containers still serve")
+
+// Service brings one service to what its target says, then returns one line about what it did. It can
+// be killed between any two acts, and within them; the next call continues from what it finds. An
+// error wraps the context's when the context ended the work.
+func Service(ctx context.Context, acts Acts, origins *Origins, target Target) (string, error) {
+	r := &roll{acts: acts, origins: origins, target: target}
+	result, err := r.run(ctx)
+	if err != nil {
+		return "", fmt.Errorf("service %q: %w", target.Service.Name, err)
+	}
+	return result, nil
+}
+
+// roll is one call of Service.
+type roll struct {
+	acts    Acts
+	origins *Origins
+	target  Target
+	mark    string
+	past    origin
+}
+
+func (r *roll) run(ctx context.Context) (string, error) {
+	all, err := r.acts.Containers(ctx)
+	if err != nil {
+		return "", err
+	}
+	found := Of(r.target.Service.Name, all)
+	method, err := Choose(r.target.Service, found)
+	if err != nil {
+		return "", err
+	}
+	if err := r.prepare(all); err != nil {
+		return "", err
+	}
+	var result string
+	switch {
+	case r.target.Service.Replicas == 0:
+		result, err = r.empty(ctx, found)
+	case method == Surge:
+		result, err = r.surge(ctx, found)
+	default:
+		result, err = r.replace(ctx, found)
+	}
+	if err != nil {
+		return "", err
+	}
+	return result, r.finish(ctx)
+}
+
+// prepare finds out what a container of this target is known by, and what is known of those there are.
+func (r *roll) prepare(all []compose.Container) error {
+	name := r.target.Service.Name
+	hangsOn, err := parents(r.target.Service, all)
+	if err != nil {
+		return err
+	}
+	if r.mark, err = r.origins.mark(name, r.target.Inputs, hangsOn); err != nil {
+		return err
+	}
+	r.past, err = r.origins.load(name)
+	return err
+}
+
+// finish looks once more: what is recorded as done must be so.
+func (r *roll) finish(ctx context.Context) error {
+	all, err := r.acts.Containers(ctx)
+	if err != nil {
+		return err
+	}
+	if cause := Holds(r.target.Service, all, r.target.ImageID); cause != "" {
+		return fmt.Errorf("after the rollout: %s", cause)
+	}
+	found := Of(r.target.Service.Name, all)
+	return r.origins.save(r.target.Service.Name, r.past.close(found))
+}
+
+// begin writes down, before the first act, which containers are there already: whatever appears from
+// now on was created from this target, even if this process does not live to see it.
+func (r *roll) begin(found []compose.Container) error {
+	r.past = r.past.open(found, r.mark)
+	return r.origins.save(r.target.Service.Name, r.past)
+}
+
+// current tells whether a container was created from exactly this target.
+func (r *roll) current(c compose.Container) bool {
+	if _, left := leftover(r.target.Service, c); left {
+		return false
+	}
+	if r.target.ImageID != "" && c.ImageID != r.target.ImageID {
+		return false
+	}
+	return r.past.of(c.ID) == r.mark
+}
+
+// retire stops and removes containers, one act each, so that an interruption leaves whole containers.
+func (r *roll) retire(ctx context.Context, containers []compose.Container) error {
+	for _, c := range containers {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("stopped before container %s was retired: %w", short(r.target.Service, c), err)
+		}
+		r.note("retire " + short(r.target.Service, c))
+		if err := r.acts.Script(ctx, "retire", c.ID); err != nil {
+			return fmt.Errorf("retire container %s: %w", short(r.target.Service, c), err)
+		}
+	}
+	return nil
+}
+
+// compose runs one of the acts that end in a `docker compose up`.
+func (r *roll) compose(ctx context.Context, step string, replicas int) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("stopped before %q: %w", step, err)
+	}
+	if err := r.acts.Script(ctx, step, r.target.Service.Name, strconv.Itoa(replicas)); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("stopped after %q: %w", step, err)
+	}
+	return nil
+}
+
+func (r *roll) look(ctx context.Context) ([]compose.Container, error) {
+	all, err := r.acts.Containers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return Of(r.target.Service.Name, all), nil
+}
+
+// empty takes a service with no replicas away.
+func (r *roll) empty(ctx context.Context, found []compose.Container) (string, error) {
+	if len(found) == 0 {
+		return "no replicas wanted", nil
+	}
+	if err := r.retire(ctx, found); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d removed, no replicas wanted", len(found)), nil
+}
+
+func (r *roll) note(line string) {
+	if r.acts.Note != nil {
+		r.acts.Note(r.target.Service.Name, line)
+	}
+}
+
+// split parts containers by a question, keeping their order.
+func split(containers []compose.Container, yes func(compose.Container) bool) (yeses, noes []compose.Container) {
+	for _, c := range containers {
+		if yes(c) {
+			yeses = append(yeses, c)
+		} else {
+			noes = append(noes, c)
+		}
+	}
+	return yeses, noes
+}
+
+// ids of containers, sorted, so that two looks compare.
+func ids(containers []compose.Container) []string {
+	list := make([]string, 0, len(containers))
+	for _, c := range containers {
+		list = append(list, c.ID)
+	}
+	slices.Sort(list)
+	return list
+}

@@ -1,0 +1,222 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"slipway/internal/compose"
+)
+
+func stateful(replicas int) compose.Service {
+	return compose.Service{Replicas: replicas, Labels: map[string]string{MethodLabel: "replace"}}
+}
+
+func stateless(replicas int) compose.Service { return compose.Service{Replicas: replicas} }
+
+// The heart of the package: whatever dies when, the next run ends with what is wanted, and a surge
+// never has fewer containers serving than there were.
+func TestARunKilledAtAnyInstantIsFinishedByTheNext(t *testing.T) {
+	changes := map[string]func(*world){
+		"image":          func(w *world) { w.image = "sha256:2" },
+		"mounted file":   func(w *world) { w.content = "two" },
+		"scaled up":      func(w *world) { w.service.Replicas++ },
+		"scaled down":    func(w *world) { w.service.Replicas-- },
+		"file and scale": func(w *world) { w.content, w.service.Replicas = "two", w.service.Replicas+1 },
+		"one died":       func(w *world) { w.boxes[0].Status, w.boxes[0].ready = "exited", false; w.floor-- },
+		"nothing":        func(*world) {},
+		"image, unhealthy": func(w *world) {
+			w.image = "sha256:2"
+			w.boxes[0].Status = "restarting"
+			w.boxes[0].ready = false
+			w.floor--
+		},
+	}
+	for name, service := range map[string]compose.Service{"surge": stateless(2), "replace": stateful(2)} {
+		for change, apply := range changes {
+			t.Run(name+" "+change, func(t *testing.T) {
+				last := 0
+				for kill := 1; kill <= 1+last; kill++ {
+					w, origins := newWorld(service), openOrigins(t)
+					if _, err := w.deploy(t, origins); err != nil {
+						t.Fatal(err)
+					}
+					w.floor = w.serving()
+					apply(w)
+					floor := min(w.floor, w.service.Replicas)
+					w.ticks, w.dieAt = 0, kill
+					_, err := w.deploy(t, origins)
+					if killed := w.ticks >= kill; killed != errors.Is(err, errKilled) {
+						t.Fatalf("killed at tick %d: %v, but the error is %v", kill, killed, err)
+					} else if killed {
+						last = kill
+					}
+					w.dieAt = 0
+					if _, err := w.deploy(t, origins); err != nil {
+						t.Fatalf("after a kill at tick %d: %v", kill, err)
+					}
+					w.check(t)
+					if name == "surge" && w.floor < floor {
+						t.Errorf("killed at tick %d, only %d containers served, want at least %d", kill, w.floor, floor)
+					}
+					if t.Failed() {
+						t.Fatalf("all this after a kill at tick %d", kill)
+					}
+				}
+				if last == 0 && change != "nothing" {
+					t.Error("no kill came before the end: the test shows nothing")
+				}
+			})
+		}
+	}
+}
+
+func TestARunKilledTwiceIsFinishedByTheThird(t *testing.T) {
+	for name, service := range map[string]compose.Service{"surge": stateless(2), "replace": stateful(2)} {
+		for first := 1; first < 14; first += 2 {
+			for second := 1; second < 14; second += 4 {
+				w, origins := newWorld(service), openOrigins(t)
+				if _, err := w.deploy(t, origins); err != nil {
+					t.Fatal(err)
+				}
+				w.floor = w.serving()
+				for _, kill := range []int{first, second, 0} {
+					w.content, w.ticks, w.dieAt = "two", 0, kill
+					if _, err := w.deploy(t, origins); err != nil && kill == 0 {
+						t.Fatalf("%s killed at %d, then at %d: %v", name, first, second, err)
+					}
+				}
+				if w.check(t); t.Failed() || name == "surge" && w.floor < 2 {
+					t.Fatalf("%s killed at %d, then at %d; %d served at least", name, first, second, w.floor)
+				}
+			}
+		}
+	}
+}
+
+func TestAnUnchangedServiceIsNotTouched(t *testing.T) {
+	for name, service := range map[string]compose.Service{"surge": stateless(3), "replace": stateful(3)} {
+		w, origins := newWorld(service), openOrigins(t)
+		if _, err := w.deploy(t, origins); err != nil {
+			t.Fatal(err)
+		}
+		result, err := w.deploy(t, origins)
+		if err != nil || result != "already as wanted" || len(w.acts) > 0 {
+			t.Errorf("%s: result %q, error %v, acts %q, want none", name, result, err, w.acts)
+		}
+	}
+}
+
+func TestAChangeTakenBackAfterAFailureTouchesNothing(t *testing.T) {
+	w, origins := newWorld(stateless(2)), openOrigins(t)
+	if _, err := w.deploy(t, origins); err != nil {
+		t.Fatal(err)
+	}
+	w.content = "broken"
+	w.sick = func(b *box) error {
+		if b.content == "broken" {
+			return errors.New("exited (1)")
+		}
+		return nil
+	}
+	if _, err := w.deploy(t, origins); err == nil {
+		t.Fatal("the broken content was deployed")
+	}
+	w.content = "one"
+	if result, err := w.deploy(t, origins); err != nil || len(w.acts) > 0 {
+		t.Errorf("result %q, error %v, acts %q, want none", result, err, w.acts)
+	}
+	w.check(t)
+}
+
+func TestContainersOfUnknownOriginAreReplaced(t *testing.T) {
+	for name, service := range map[string]compose.Service{"surge": stateless(2), "replace": stateful(2)} {
+		w := newWorld(service).running(2)
+		if _, err := w.deploy(t, openOrigins(t)); err != nil {
+			t.Fatal(err)
+		}
+		w.check(t)
+		if w.born != 4 {
+			t.Errorf("%s: %d containers were created in all, want 4", name, w.born)
+		}
+	}
+}
+
+func TestAnInterruptedRunStopsBetweenActsAndSaysSo(t *testing.T) {
+	for _, step := range []string{"beside", "retire", "renew"} {
+		service := stateless(2)
+		if step == "renew" {
+			service = stateful(2)
+		}
+		w, origins := newWorld(service), openOrigins(t)
+		if _, err := w.deploy(t, origins); err != nil {
+			t.Fatal(err)
+		}
+		w.image, w.floor = "sha256:2", 2
+		ctx, cancel := context.WithCancel(t.Context())
+		w.cancel = func(done string) {
+			if done == step {
+				cancel()
+			}
+		}
+		_, err := w.deployUnder(ctx, origins)
+		if !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), `service "backend": `) {
+			t.Errorf("interrupted at %s: error %v does not say so", step, err)
+		}
+		if i := slices.Index(w.acts, step); i != len(w.acts)-1 {
+			t.Errorf("interrupted at %s, it went on: %q", step, w.acts)
+		}
+		if step != "renew" && w.floor < 2 {
+			t.Errorf("interrupted at %s, only %d served", step, w.floor)
+		}
+		w.cancel = nil
+		if _, err := w.deploy(t, origins); err != nil {
+			t.Fatal(err)
+		}
+		w.check(t)
+	}
+}
+
+func TestAServiceWithoutReplicasIsTakenAway(t *testing.T) {
+	w, origins := newWorld(stateless(2)), openOrigins(t)
+	if _, err := w.deploy(t, origins); err != nil {
+		t.Fatal(err)
+	}
+	w.service.Replicas = 0
+	result, err := w.deploy(t, origins)
+	if err != nil || result != "2 removed, no replicas wanted" {
+		t.Errorf("result %q, error %v", result, err)
+	}
+	w.check(t)
+}
+
+func TestAnOutcomeThatIsNotWhatWasWantedIsNoSuccess(t *testing.T) {
+	w := newWorld(stateless(1))
+	acts := Acts{Script: w.script, Wait: w.wait, Containers: w.containers}
+	target := w.target()
+	target.ImageID = "sha256:other"
+	_, err := Service(t.Context(), acts, openOrigins(t), target)
+	if want := `service "backend": after the rollout: container backend-1 runs another image`; fmt.Sprint(err) != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+func TestServicesStartedTogetherAreNotStartedAgain(t *testing.T) {
+	w, origins := newWorld(stateless(2)), openOrigins(t)
+	acts := Acts{Script: w.script, Wait: w.wait, Containers: w.containers}
+	other := w.target()
+	other.Service.Name = "other"
+	if err := StartAll(t.Context(), acts, origins, []Target{w.target(), other}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(w.acts, []string{"start"}) {
+		t.Fatalf("acts %q, want one start", w.acts)
+	}
+	if result, err := w.deploy(t, origins); err != nil || len(w.acts) > 0 {
+		t.Errorf("result %q, error %v, acts %q, want none", result, err, w.acts)
+	}
+	w.check(t)
+}
