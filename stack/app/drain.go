@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,17 +10,17 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
-	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
 // A server that just closes its listener drops requests: the kernel resets the connections that wait to be accepted, and
 // net/http reads requests on connections it holds open, but no longer answers them. So the end has an order:
 //
-//  1. The kernel is told to ignore new connections (a socket filter that drops SYN). To a client that looks like a lost
-//     packet: it tries again, and reaches the container that takes over.
+//  1. The kernel is told to ignore new connections. To a client that looks like a lost packet: it tries again, and reaches
+//     the container that takes over.
 //  2. What was on its way is accepted, and every answer closes its connection.
 //  3. Connections that stay open without a request get a moment to send one.
 //  4. The server shuts down, with a bound on what is still being answered.
@@ -29,18 +30,25 @@ const (
 	answerTime = 8 * time.Second        // for requests in work; all three fit into the container's grace period of 15 s
 )
 
+// Packets arrive with the hop count their sender gave them, less one for each router: 64 or 128, hardly ever 255. A socket
+// can ask for a minimum (RFC 5082), without the privilege that a packet filter needs.
+const (
+	anyHops  = 0
+	mostHops = 255
+)
+
 // drain is a server's listener and its connections, as far as they matter to its end.
 type drain struct {
-	listener *net.TCPListener
-	began    atomic.Bool
-	mu       sync.Mutex
-	waiting  map[net.Conn]bool // open, and without a request at the moment
+	*net.TCPListener
+	began   atomic.Bool
+	mu      sync.Mutex
+	waiting map[net.Conn]bool // open, and without a request at the moment
 }
 
 // listenAndServe serves until ctx ends, then drains. It returns nil when everything that was asked has been answered.
 func listenAndServe(ctx context.Context, address string, handler http.Handler, log *slog.Logger) error {
 	var config net.ListenConfig
-	config.SetMultipathTCP(false) // Go's default for listeners; such a socket takes no filter
+	config.SetMultipathTCP(false) // Go's default for listeners; its subflows would not get the socket's options
 	listener, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -49,7 +57,7 @@ func listenAndServe(ctx context.Context, address string, handler http.Handler, l
 	if !ok {
 		return errors.Join(fmt.Errorf("listen on %s: not TCP", address), listener.Close())
 	}
-	d := &drain{listener: tcp, waiting: map[net.Conn]bool{}}
+	d := &drain{TCPListener: tcp, waiting: map[net.Conn]bool{}}
 	server := &http.Server{
 		Handler:           d.closeAfterAnswer(handler),
 		ConnState:         d.track,
@@ -61,7 +69,7 @@ func listenAndServe(ctx context.Context, address string, handler http.Handler, l
 	}
 	log.Info("listening", "address", listener.Addr().String())
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- server.Serve(d) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve: %w", err)
@@ -77,8 +85,8 @@ func listenAndServe(ctx context.Context, address string, handler http.Handler, l
 
 func (d *drain) run(server *http.Server, log *slog.Logger) error {
 	d.began.Store(true)
-	if err := ignoreNewConnections(d.listener); err != nil {
-		// Where the kernel does not offer the filter, the end may drop connections that are being made.
+	if err := requireHops(d.TCPListener, mostHops); err != nil {
+		// The end may then drop connections that are being made; staying would not be better.
 		log.Warn("new connections are not held back", "error", err)
 	}
 	time.Sleep(settleTime)
@@ -89,6 +97,7 @@ func (d *drain) run(server *http.Server, log *slog.Logger) error {
 			break
 		}
 	}
+	d.closeWaiting()
 	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
@@ -102,6 +111,15 @@ func (d *drain) quiet() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.waiting) == 0
+}
+
+// closeWaiting closes what has stayed silent. Shutdown would wait five seconds for a connection without a first request.
+func (d *drain) closeWaiting() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for connection := range d.waiting {
+		_ = connection.Close() // nothing was asked on it, so nothing is lost
+	}
 }
 
 func (d *drain) track(connection net.Conn, state http.ConnState) {
@@ -125,43 +143,39 @@ func (d *drain) closeAfterAnswer(next http.Handler) http.Handler {
 	})
 }
 
-// ignoreNewConnections attaches a filter to a listening socket that drops SYN packets. The filter of a TCP socket sees the
-// packet from the TCP header on; byte 13 holds the flags. Handshakes that are under way go through.
-func ignoreNewConnections(listener *net.TCPListener) error {
-	const (
-		flags   = 13
-		syn     = 0x02
-		ack     = 0x10
-		wholly  = 0xffffffff
-		nothing = 0
-	)
-	program, err := bpf.Assemble([]bpf.Instruction{
-		bpf.LoadAbsolute{Off: flags, Size: 1},
-		bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: syn | ack},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: syn, SkipFalse: 1},
-		bpf.RetConstant{Val: nothing},
-		bpf.RetConstant{Val: wholly},
+// Accept undoes for a connection what it has inherited from the listener: one whose handshake was under way when the drain
+// began ignores its client's packets. They are sent again.
+func (d *drain) Accept() (net.Conn, error) {
+	connection, err := d.AcceptTCP()
+	if err != nil {
+		return nil, err
+	}
+	if d.began.Load() {
+		if err := requireHops(connection, anyHops); err != nil {
+			return nil, errors.Join(err, connection.Close())
+		}
+	}
+	return connection, nil
+}
+
+// requireHops has the kernel drop packets for a socket that have made more than 255-minimum hops. On a listener that concerns
+// the first packet of a handshake and not the last, so that with mostHops nobody new comes in and who has knocked already does.
+func requireHops(socket syscall.Conn, minimum int) error {
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("reach socket: %w", err)
+	}
+	var optionErr error
+	err = raw.Control(func(descriptor uintptr) {
+		fd := int(descriptor)
+		family, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+		if err == nil && family == unix.AF_INET6 { // which serves IPv4 as well
+			err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MINHOPCOUNT, minimum)
+		}
+		optionErr = cmp.Or(err, unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MINTTL, minimum))
 	})
-	if err != nil {
-		return fmt.Errorf("assemble filter: %w", err)
-	}
-	instructions := make([]unix.SockFilter, len(program))
-	for i, instruction := range program {
-		instructions[i] = unix.SockFilter{Code: instruction.Op, Jt: instruction.Jt, Jf: instruction.Jf, K: instruction.K}
-	}
-	filter := unix.SockFprog{Len: uint16(len(instructions)), Filter: &instructions[0]}
-	raw, err := listener.SyscallConn()
-	if err != nil {
-		return fmt.Errorf("reach socket: %w", err)
-	}
-	var attachErr error
-	if err := raw.Control(func(fd uintptr) {
-		attachErr = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &filter)
-	}); err != nil {
-		return fmt.Errorf("reach socket: %w", err)
-	}
-	if attachErr != nil {
-		return fmt.Errorf("attach filter: %w", attachErr)
+	if err := cmp.Or(err, optionErr); err != nil {
+		return fmt.Errorf("require hop count: %w", err)
 	}
 	return nil
 }
