@@ -55,7 +55,7 @@ func (s *Store) carryOut(ctx context.Context, run *Run, step Step, v verdict) (D
 	if step.Announce != nil {
 		step.Announce(v.Decision)
 	}
-	result, err := step.Run(ctx)
+	result, err := s.work(ctx, step)
 	if err != nil && ctx.Err() != nil {
 		v.State = Interrupted
 		return v.Decision, errors.Join(
@@ -94,6 +94,19 @@ func (s *Store) outcomes(ctx context.Context, step Step, recorded map[string]str
 	}
 	maps.Copy(recorded, after)
 	return nil
+}
+
+// work runs the step, and remembers meanwhile that it is not interrupted.
+func (s *Store) work(ctx context.Context, step Step) (string, error) {
+	s.setBusy(step.Name, true)
+	defer s.setBusy(step.Name, false)
+	return step.Run(ctx)
+}
+
+func (s *Store) setBusy(step string, busy bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy[step] = busy
 }
 
 func (s *Store) fail(run *Run, record Record, d Decision, err error) (Decision, error) {

@@ -2,13 +2,18 @@ package checkpoints
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
 // begin opens a store in a new directory, takes its lock and begins a run.
-func begin(t *testing.T) (*Store, *Lock, *Run) {
+func begin(t testing.TB) (*Store, *Lock, *Run) {
 	t.Helper()
-	store, err := Open(t.TempDir()+"/state", "freshtrack")
+	store, err := Open(filepath.Join(t.TempDir(), "state"), "freshtrack")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -17,7 +22,7 @@ func begin(t *testing.T) (*Store, *Lock, *Run) {
 }
 
 // resume takes the lock of a store and begins a run, both ended with the test.
-func resume(t *testing.T, store *Store) (*Lock, *Run) {
+func resume(t testing.TB, store *Store) (*Lock, *Run) {
 	t.Helper()
 	lock, err := store.Lock(t.Context(), Holder{Target: "deploy"}, 0)
 	if err != nil {
@@ -40,25 +45,139 @@ func resume(t *testing.T, store *Store) (*Lock, *Run) {
 	return lock, run
 }
 
-func TestDoRunsAStepOnceAndThenSkipsIt(t *testing.T) {
+func TestDoRecordsRunningBeforeTheWorkAndDoneAfterIt(t *testing.T) {
 	store, lock, run := begin(t)
-	runs := 0
-	step := Step{
-		Name:   "build",
-		Inputs: func(context.Context) ([]Input, error) { return []Input{Value("version", "1")}, nil },
-		Run:    func(context.Context) (string, error) { runs++; return "1 image", nil },
-	}
-	want := []Decision{
-		{Step: "build", Run: true, Cause: "never run", State: Done, Result: "1 image"},
-		{Step: "build", Run: false, Cause: "unchanged", State: Done, Result: "1 image"},
-	}
-	for _, want := range want {
-		got, err := store.Do(t.Context(), lock, run, step)
-		if err != nil || got != want {
-			t.Fatalf("Do = %+v, %v, want %+v", got, err, want)
+	step := Step{Name: "build", Run: func(context.Context) (string, error) {
+		record, ok, err := store.Record("build")
+		if err != nil || !ok || record.State != Running || record.Run != run.ID() || record.Nonce != "" {
+			t.Errorf("during the work: Record = %+v, %v, %v, want it running", record, ok, err)
 		}
+		plan, err := store.Plan(t.Context(), []Step{{Name: "build"}})
+		if err != nil || plan[0].State != Running {
+			t.Errorf("during the work: Plan = %+v, %v, want it running", plan, err)
+		}
+		return "1 image", nil
+	}}
+	decision, err := store.Do(t.Context(), lock, run, step)
+	if want := (Decision{Step: "build", Run: true, Cause: "never run", State: Done, Result: "1 image"}); err != nil || decision != want {
+		t.Errorf("Do = %+v, %v, want %+v", decision, err, want)
 	}
-	if runs != 1 {
-		t.Errorf("the step ran %d times, want once", runs)
+	record, ok, err := store.Record("build")
+	if err != nil || !ok || record.State != Done || record.Result != "1 image" || record.Nonce == "" || record.Finished.Before(record.Started) {
+		t.Errorf("after the work: Record = %+v, %v, %v, want it done", record, ok, err)
 	}
+}
+
+func TestDoRecordsAFailureWithWhatItsErrorKnows(t *testing.T) {
+	store, lock, run := begin(t)
+	fault := &Fault{Message: "no space", Category: "disk", Script: "deploy.sh", Line: 42, ExitCode: 17}
+	step := Step{Name: "build", Run: func(context.Context) (string, error) { return "", fmt.Errorf("image backend: %w", fault) }}
+	decision, err := store.Do(t.Context(), lock, run, step)
+	if err == nil || err.Error() != "build: image backend: no space" || decision.State != Failed {
+		t.Errorf("Do = %+v, %v", decision, err)
+	}
+	record, _, err := store.Record("build")
+	if err != nil || record.State != Failed || record.Error == nil {
+		t.Fatalf("Record = %+v, %v, want it failed", record, err)
+	}
+	want := *fault
+	want.Message, want.Time = "image backend: no space", record.Finished
+	if *record.Error != want {
+		t.Errorf("the fault is %+v, want %+v", *record.Error, want)
+	}
+	last, ok, err := store.LastFailure([]Step{step})
+	if err != nil || !ok || last.Step != "build" {
+		t.Errorf("LastFailure = %+v, %v, %v", last, ok, err)
+	}
+}
+
+func TestFaultTakesTheExitCodeOfACommand(t *testing.T) {
+	err := exec.CommandContext(t.Context(), "sh", "-c", "exit 7").Run()
+	if fault := FaultOf(fmt.Errorf("deploy.sh: %w", err), open(t).time()); fault.ExitCode != 7 {
+		t.Errorf("the exit code is %d, want 7", fault.ExitCode)
+	}
+	if FaultOf(nil, open(t).time()) != nil {
+		t.Error("no error is a fault")
+	}
+}
+
+func TestDoLeavesACancelledStepInterrupted(t *testing.T) {
+	store, lock, run := begin(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := errors.New("stopped before the swap")
+	step := Step{Name: "rollout", Run: func(context.Context) (string, error) {
+		cancel()
+		return "", stopped
+	}}
+	decision, err := store.Do(ctx, lock, run, step)
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, stopped) || decision.State != Interrupted {
+		t.Errorf("Do = %+v, %v, want it interrupted", decision, err)
+	}
+	plan, err := store.Plan(t.Context(), []Step{step})
+	if err != nil || plan[0].State != Interrupted {
+		t.Errorf("within its own run: Plan = %+v, %v, want it interrupted", plan, err)
+	}
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+	plan, err = store.Plan(t.Context(), []Step{step})
+	if err != nil || plan[0].State != Interrupted {
+		t.Errorf("once nobody holds the lock: Plan = %+v, %v, want it interrupted", plan, err)
+	}
+	if err := run.End(fmt.Errorf("deploy: %w", context.Canceled)); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := store.Runs()
+	if err != nil || runs[0].State != Interrupted {
+		t.Errorf("Runs = %+v, %v, want the run interrupted", runs, err)
+	}
+}
+
+func TestDoRecordsWorkThatFinishedInSpiteOfACancellation(t *testing.T) {
+	store, lock, run := begin(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	step := Step{Name: "migrate", Run: func(context.Context) (string, error) {
+		cancel()
+		return "2 applied", nil
+	}}
+	if decision, err := store.Do(ctx, lock, run, step); err != nil || decision.State != Done {
+		t.Errorf("Do = %+v, %v, want it done", decision, err)
+	}
+	second := Step{Name: "rollout", Run: func(context.Context) (string, error) {
+		t.Error("a step began after the cancellation")
+		return "", nil
+	}}
+	if _, err := store.Do(ctx, lock, run, second); !errors.Is(err, context.Canceled) {
+		t.Errorf("Do = %v, want context.Canceled", err)
+	}
+	if _, ok, err := store.Record("rollout"); ok || err != nil {
+		t.Errorf("Record = %v, %v, want none", ok, err)
+	}
+}
+
+func TestNoSecretReachesRecordOrJournal(t *testing.T) {
+	const secret = "correct-horse"
+	store, lock, run := begin(t)
+	store.Redact(func(text string) string { return strings.ReplaceAll(text, secret, "[redacted]") })
+	well := Step{Name: "config", Run: func(context.Context) (string, error) { return "set " + secret, nil }}
+	if _, err := store.Do(t.Context(), lock, run, well); err != nil {
+		t.Fatal(err)
+	}
+	ill := Step{
+		Name:   "migrate",
+		Inputs: func(context.Context) ([]Input, error) { return []Input{Value("password", secret)}, nil },
+		Run:    func(context.Context) (string, error) { return "", errors.New("denied: " + secret) },
+	}
+	if _, err := store.Do(t.Context(), lock, run, ill); err == nil {
+		t.Fatal("the step that was to fail succeeded")
+	}
+	fields := map[string]any{"deep": []any{map[string]any{"x": secret}}}
+	if err := run.Event("note", fields); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.End(errors.New(secret)); err != nil {
+		t.Fatal(err)
+	}
+	checkAbsent(t, store.Dir(), secret)
+	checkAbsent(t, store.Dir(), Value("password", secret).Digest)
 }

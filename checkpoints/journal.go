@@ -73,6 +73,9 @@ func (s *Store) Begin(lock *Lock, target string) (*Run, error) {
 	if err := run.open(lock, target); err != nil {
 		return nil, fmt.Errorf("begin run %s: %w", id, err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.run = id
 	return run, nil
 }
 

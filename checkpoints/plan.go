@@ -138,6 +138,12 @@ func (l *look) state(record Record) (State, error) {
 	if l.locked {
 		return Interrupted, nil
 	}
+	if own, busy := l.store.own(record); own {
+		if busy {
+			return Running, nil
+		}
+		return Interrupted, nil
+	}
 	if l.holder == nil {
 		holder, held, err := l.store.Holder()
 		if err != nil {
@@ -152,6 +158,14 @@ func (l *look) state(record Record) (State, error) {
 		return Running, nil
 	}
 	return Interrupted, nil
+}
+
+// own tells whether a record is of the run of this very process, and whether
+// its step is at work.
+func (s *Store) own(record Record) (own, busy bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.run == record.Run, s.busy[record.Step]
 }
 
 // predecessors notes the nonces that the step would follow, and returns the

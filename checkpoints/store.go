@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -25,6 +26,11 @@ type Store struct {
 	redact func(string) string
 	// readOnly is set by Look: nothing is created.
 	readOnly bool
+	mu       sync.Mutex
+	// run is the id of the run that this store began, busy the steps that are
+	// at work in it now.
+	run  string
+	busy map[string]bool
 	// now tells the times that are shown; tests set it.
 	now func() time.Time
 }
@@ -88,7 +94,7 @@ func newStore(dir, stack string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{dir: dir, stack: stack, now: time.Now}, nil
+	return &Store{dir: dir, stack: stack, busy: map[string]bool{}, now: time.Now}, nil
 }
 
 // Dir is the state directory.
