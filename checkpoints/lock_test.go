@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-func open(t *testing.T) *Store {
+func open(t testing.TB) *Store {
 	t.Helper()
 	store, err := Open(filepath.Join(t.TempDir(), "state"), "freshtrack")
 	if err != nil {
