@@ -74,7 +74,7 @@ func unreachable(stderr string) bool {
 }
 
 var (
-	quoted = regexp.MustCompile(`"[^"]*"?|'[^']*'?`)
+	quoted = regexp.MustCompile("\"[^\"]*\"?|'[^']*'?|`[^`]*`?")
 	prefix = regexp.MustCompile(`^time="[^"]*" level=\w+ msg=`)
 )
 

@@ -18,6 +18,8 @@ type Event struct {
 	Action  string // start, die, health_status: healthy, … : embeds data, to be matched by prefix
 	ID      string
 	Service string
+	// ExitCode is set for die.
+	ExitCode int
 }
 
 // Events streams what happens to the project's containers from now on, until ctx or the engine ends; then the channel is
@@ -82,7 +84,9 @@ func parseEvent(line []byte) (Event, bool) {
 		return Event{}, false
 	}
 	nanos, _ := strconv.ParseInt(raw.TimeNano.String(), 10, 64)
+	code, _ := strconv.Atoi(raw.Actor.Attributes["exitCode"])
 	return Event{
 		Time: time.Unix(0, nanos), Action: raw.Action, ID: raw.Actor.ID, Service: raw.Actor.Attributes[ServiceLabel],
+		ExitCode: code,
 	}, true
 }

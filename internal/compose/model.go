@@ -124,6 +124,12 @@ func (p Project) Model(ctx context.Context) (*Model, error) {
 	return parseModel(out, p.path("."))
 }
 
+// Uninterpolated is the project as its files say it, with every ${…} left as it stands: it holds no value of a setting.
+func (p Project) Uninterpolated(ctx context.Context) ([]byte, error) {
+	profiles := append(slices.Clone(p.Profiles), JobsProfile)
+	return ask(ctx, "compose config", p.environment(profiles), "compose", "config", "--no-interpolate", "--format", "json")
+}
+
 func parseModel(data []byte, dir string) (*Model, error) {
 	var raw rawModel
 	if err := json.Unmarshal(data, &raw); err != nil {

@@ -1,0 +1,26 @@
+package health
+
+import (
+	"context"
+
+	"slipway/internal/compose"
+)
+
+// engine is what is asked of the engine.
+type engine interface {
+	Containers(ctx context.Context) ([]compose.Container, error)
+	Events(ctx context.Context) (<-chan compose.Event, error)
+	Exec(ctx context.Context, id string, argv ...string) (output string, code int, err error)
+	Logs(ctx context.Context, id string, lines int) ([]string, error)
+}
+
+// cli is the engine behind the docker command.
+type cli struct{ compose.Project }
+
+func (cli) Exec(ctx context.Context, id string, argv ...string) (string, int, error) {
+	return compose.Exec(ctx, id, argv...)
+}
+
+func (cli) Logs(ctx context.Context, id string, lines int) ([]string, error) {
+	return compose.Logs(ctx, id, lines)
+}

@@ -1,0 +1,166 @@
+package health
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"slipway/internal/compose"
+)
+
+// rule returns the verdicts of this moment, sorted. When the time is up, what still waits has failed.
+func (w *waiter) rule(now time.Time, expired bool) []Verdict {
+	var verdicts []Verdict
+	byService := map[string][]*watch{}
+	for _, watch := range w.watches {
+		byService[watch.latest.Service] = append(byService[watch.latest.Service], watch)
+	}
+	for _, service := range w.services(byService) {
+		verdicts = append(verdicts, w.ruleService(service, byService[service], now, expired)...)
+	}
+	return w.ruleMissing(verdicts, now, expired)
+}
+
+func (w *waiter) services(byService map[string][]*watch) []string {
+	var names []string
+	if w.o.Services == nil {
+		for name := range byService {
+			names = append(names, name)
+		}
+	}
+	for name := range w.o.Services {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// expect is what is to be found of a service; without being told, what is there, and its label.
+func (w *waiter) expect(service string, watches []*watch) Expect {
+	if w.o.Services == nil {
+		_, job := watches[0].latest.Labels[compose.JobLabel]
+		return Expect{Replicas: len(watches), OneShot: job}
+	}
+	expect := w.o.Services[service]
+	if len(expect.Containers) > 0 {
+		expect.Replicas = len(expect.Containers)
+	}
+	expect.Replicas = max(expect.Replicas, 1)
+	return expect
+}
+
+func (w *waiter) ruleService(service string, watches []*watch, now time.Time, expired bool) []Verdict {
+	expect := w.expect(service, watches)
+	slices.SortFunc(watches, func(a, b *watch) int {
+		return cmp.Or(cmp.Compare(a.latest.Number, b.latest.Number), a.latest.Created.Compare(b.latest.Created))
+	})
+	if !expect.OneShot {
+		watches = dropLeftovers(watches, expect.Replicas)
+	}
+	verdicts := make([]Verdict, 0, expect.Replicas)
+	dead := make([]bool, 0, expect.Replicas)
+	for _, watch := range watches {
+		r := watch.rule(circumstances{
+			now: now, window: w.o.Window, passes: w.o.Passes, after: w.after, oneShot: expect.OneShot,
+		})
+		if !w.lostAt.IsZero() && r.state != Failed {
+			r = w.ruleLost()
+		}
+		if expired && r.state == Waiting {
+			r = w.expired(r, now)
+		}
+		verdicts = append(verdicts, Verdict{
+			Service: service, Container: watch.latest.Name, ID: watch.latest.ID, State: r.state, Reason: r.reason,
+			Passes: watch.passes, Checks: slices.Clone(watch.checks),
+		})
+		dead = append(dead, r.state == Failed && r.notRunning)
+	}
+	countDead(verdicts, dead, expect.Replicas)
+	if missing := expect.Replicas - len(watches); missing > 0 {
+		v := Verdict{Service: service, State: Waiting, Reason: "no container"}
+		if expect.Replicas > 1 && len(watches) > 0 {
+			v.Reason = fmt.Sprintf("%d of %d replicas %s no container", missing, expect.Replicas, plural(missing, "has", "have"))
+		}
+		verdicts = append(verdicts, v)
+	}
+	return verdicts
+}
+
+// dropLeftovers leaves out containers beyond the replicas that do not run: an interrupted recreate leaves such.
+func dropLeftovers(watches []*watch, replicas int) []*watch {
+	extra := len(watches) - replicas
+	return slices.DeleteFunc(slices.Clone(watches), func(w *watch) bool {
+		if extra > 0 && w.latest.Status == "created" && w.latest.Error == "" {
+			extra--
+			return true
+		}
+		return false
+	})
+}
+
+// countDead says of how many replicas those that do not run are.
+func countDead(verdicts []Verdict, dead []bool, replicas int) {
+	count := 0
+	for _, d := range dead {
+		if d {
+			count++
+		}
+	}
+	if replicas < 2 {
+		return
+	}
+	for i := range verdicts {
+		if dead[i] {
+			verdicts[i].Reason = fmt.Sprintf("%d of %d replicas %s not running: %s",
+				count, replicas, plural(count, "is", "are"), verdicts[i].Reason)
+		}
+	}
+}
+
+// ruleMissing decides about replicas without a container. They may yet be created, but not once everything else is
+// decided and nothing happens any more.
+func (w *waiter) ruleMissing(verdicts []Verdict, now time.Time, expired bool) []Verdict {
+	still := w.lostAt.IsZero() && now.Sub(w.changed) >= missingGrace
+	for _, v := range verdicts {
+		still = still && (v.State != Waiting || v.ID == "")
+	}
+	for i := range verdicts {
+		v := &verdicts[i]
+		switch {
+		case v.ID != "":
+		case !w.lostAt.IsZero():
+			r := w.ruleLost()
+			if expired {
+				r = w.expired(r, now)
+			}
+			v.State, v.Reason = r.state, r.reason
+		case still || expired:
+			v.State = Failed
+		}
+	}
+	return verdicts
+}
+
+// ruleLost is the ruling about everything while the engine does not answer.
+func (w *waiter) ruleLost() ruling {
+	if errors.Is(w.lostErr, compose.ErrNoEngine) {
+		return ruling{state: Waiting, reason: "engine not reachable"}
+	}
+	return ruling{state: Waiting, reason: "engine does not answer", detail: lastLine(w.lostErr.Error())}
+}
+
+func (w *waiter) expired(r ruling, now time.Time) ruling {
+	if w.lostAt.IsZero() {
+		return r.expired(now.Sub(w.begin))
+	}
+	return r.expired(now.Sub(w.lostAt))
+}
+
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}

@@ -1,0 +1,221 @@
+package health
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"slipway/internal/compose"
+)
+
+const (
+	keptChecks     = 5
+	defaultRetries = 3                // the engine's own default
+	defaultTimeout = 30 * time.Second // the engine's own default
+	loopWindow     = 10 * time.Second // the engine forgets a crash after this long; so do we, no earlier
+)
+
+// watch is all that is known about one container during a wait.
+type watch struct {
+	latest   compose.Container
+	baseline int       // its RestartCount when the wait began
+	seen     time.Time // when this life of it was first seen
+	looked   time.Time // when the newest look at it began
+
+	end      end       // how its last life ended
+	oom      bool      // the engine reported an OOM kill in this life
+	endSince time.Time // since when it is seen ended, while the engine is reachable
+
+	answers
+	probing
+}
+
+// end is how a container ended.
+type end struct {
+	known bool
+	code  int
+	oom   bool
+}
+
+// answers is what the healthcheck of a container said in its present life.
+type answers struct {
+	passes, fails int // consecutive
+	firstPass     time.Time
+	firstFail     time.Time
+	asked         time.Time // when the newest answer was asked
+	passed        bool      // enough passes during this wait
+	turned        time.Time // when it failed for good after it had passed
+	last          string    // the newest failure, in one line
+	checks        []string
+	logged        time.Time // when the newest probe of the engine's own began
+	hangs         int       // consecutive
+}
+
+// answer is the outcome of one run of the healthcheck.
+type answer struct {
+	asked  time.Time
+	code   int
+	output string
+	hung   bool
+}
+
+// observe takes in what a look that began at looked found.
+func (w *watch) observe(c compose.Container, looked, now time.Time, need need) {
+	if w.seen.IsZero() || !c.StartedAt.Equal(w.latest.StartedAt) {
+		w.seen, w.oom, w.endSince = now, false, time.Time{}
+		w.answers = answers{}
+		w.next = now
+	}
+	was := w.latest.Health
+	w.latest, w.looked = c, looked
+	switch c.Status {
+	case "exited", "dead", "restarting":
+		w.end = end{known: true, code: c.ExitCode, oom: c.OOMKilled || w.oom}
+		if w.endSince.IsZero() {
+			w.endSince = now
+		}
+	default:
+		w.endSince = time.Time{}
+	}
+	if c.Health == nil {
+		return
+	}
+	for _, p := range c.Health.Log {
+		if p.End.IsZero() || p.Start.Before(c.StartedAt) || !p.Start.After(w.logged) {
+			continue
+		}
+		w.logged = p.Start
+		if p.Start.After(w.asked) { // an older one would contradict what is known since
+			hung := p.ExitCode == -1 && strings.Contains(p.Output, "exceeded timeout")
+			w.take(answer{asked: p.Start, code: p.ExitCode, output: p.Output, hung: hung}, need)
+		}
+	}
+	// The engine counts its own retries; when it gives up on what has passed, so do we.
+	if w.passed && c.Health.Status == "unhealthy" && was != nil && was.Status != "unhealthy" && w.turned.IsZero() {
+		w.turned = w.firstFail
+		if w.turned.IsZero() {
+			w.turned = now
+		}
+	}
+}
+
+// event takes in what is gone by the time of the next look.
+func (w *watch) event(e compose.Event) {
+	switch {
+	case e.Action == "oom":
+		w.oom = true
+		w.end.oom = w.end.oom || w.end.code == killed
+	case e.Action == "die":
+		w.end = end{known: true, code: e.ExitCode, oom: w.oom}
+	}
+}
+
+// need is what makes passes count.
+type need struct {
+	passes int
+	begin  time.Time // of the wait
+}
+
+func (w *watch) take(a answer, need need) {
+	w.asked = a.asked
+	w.note(a)
+	if a.code == 0 && !a.hung {
+		if w.passes == 0 {
+			w.firstPass = a.asked
+		}
+		w.passes++
+		w.fails, w.hangs, w.firstFail = 0, 0, time.Time{}
+		w.passed = w.passed || w.passes >= need.passes && !a.asked.Before(need.begin)
+		return
+	}
+	if w.fails == 0 {
+		w.firstFail = a.asked
+	}
+	w.fails++
+	w.passes = 0
+	if a.hung {
+		w.hangs++
+	} else {
+		w.hangs = 0
+	}
+	if w.passed && w.fails >= w.retries() && w.turned.IsZero() {
+		w.turned = w.firstFail
+	}
+}
+
+// note keeps the last outputs for the report.
+func (w *watch) note(a answer) {
+	text := strings.TrimSpace(a.output)
+	switch {
+	case a.hung:
+		text = "healthcheck did not answer within its timeout of " + seconds(w.timeout())
+	case a.code != 0 && text == "":
+		text = fmt.Sprintf("healthcheck exited (%d)", a.code)
+	case a.code != 0:
+		text = fmt.Sprintf("healthcheck exited (%d): %s", a.code, text)
+	case text == "":
+		text = "passed"
+	}
+	if a.code != 0 || a.hung {
+		w.last = lastLine(text)
+	}
+	w.checks = append(w.checks, text)
+	if len(w.checks) > keptChecks {
+		w.checks = w.checks[len(w.checks)-keptChecks:]
+	}
+}
+
+func (w *watch) retries() int {
+	if h := w.latest.Healthcheck; h != nil && h.Retries > 0 {
+		return h.Retries
+	}
+	return defaultRetries
+}
+
+func (w *watch) timeout() time.Duration {
+	if h := w.latest.Healthcheck; h != nil && h.Timeout > 0 {
+		return h.Timeout
+	}
+	return defaultTimeout
+}
+
+// windowEnd is when this life of the container is old enough. The earlier of two clocks counts, as the engine's may be
+// another machine's.
+func (w *watch) windowEnd(window time.Duration) time.Time {
+	if window < 0 {
+		return time.Time{}
+	}
+	if w.latest.RestartCount > 0 {
+		window = max(window, loopWindow)
+	}
+	start := w.latest.StartedAt
+	if w.seen.Before(start) {
+		start = w.seen
+	}
+	return start.Add(window)
+}
+
+func (w *watch) restarts() int { return w.latest.RestartCount - w.baseline }
+
+// lastLine returns the last line that says something, short enough for a reason.
+func lastLine(text string) string {
+	const head, tail = 120, 200 // the cause of a start error stands at its end
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	line := strings.TrimSpace(lines[len(lines)-1])
+	if prefix, _, ok := strings.Cut(lines[0], ": "); ok && len(lines) > 1 && strings.HasPrefix(prefix, "healthcheck exited") {
+		line = prefix + ": " + line
+	}
+	if runes := []rune(line); len(runes) > head+tail {
+		line = string(runes[:head]) + " … " + string(runes[len(runes)-tail:])
+	}
+	return line
+}
+
+func seconds(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	default:
+		return d.Round(time.Second).String()
+	}
+}
