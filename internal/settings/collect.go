@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -33,6 +34,15 @@ type Plan struct {
 	Answers []Answer
 	Missing []Setting // without a value; empty when the plan can be applied
 	Blank   []Setting // optional and never asked about yet
+
+	order []string // the keys as they were declared
+}
+
+// sort puts the answers in the order of the declaration, in which they are shown and written.
+func (p *Plan) sort() {
+	slices.SortStableFunc(p.Answers, func(a, b Answer) int {
+		return slices.Index(p.order, a.Setting.Key) - slices.Index(p.order, b.Setting.Key)
+	})
 }
 
 // Collect decides where the value of each setting comes from: what is there already, else the environment, else it is
@@ -44,6 +54,7 @@ func Collect(dir string, settings []Setting, env *EnvFile, lookup func(string) (
 	var problems []Problem
 	var missing []string
 	for _, s := range settings {
+		plan.order = append(plan.order, s.Key)
 		answer, found, err := collect(dir, s, env, lookup)
 		var refused *RefusedError
 		switch {

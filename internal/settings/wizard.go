@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"charm.land/huh/v2"
-	"golang.org/x/term"
 )
 
 // Prompt asks the operator on a terminal.
@@ -58,7 +57,7 @@ func (p Prompt) Run(ctx context.Context, plan *Plan) error {
 func (p Prompt) ask(ctx context.Context, plan *Plan) error {
 	var answers []*Answer
 	for _, s := range append(plan.Missing, plan.Blank...) {
-		if !s.Optional || s.Question != "" {
+		if !s.Optional || s.Question != "" && !p.Yes {
 			answers = append(answers, &Answer{Setting: s, Source: Entered})
 		}
 	}
@@ -94,6 +93,7 @@ func (p Prompt) ask(ctx context.Context, plan *Plan) error {
 		}
 	}
 	plan.Missing, plan.Blank = nil, nil
+	plan.sort()
 	return nil
 }
 
@@ -116,12 +116,18 @@ func input(s Setting, value *string) *huh.Input {
 
 // form shows the fields one after the other and turns every way of leaving them into ErrDeclined.
 func (p Prompt) form(ctx context.Context, fields ...huh.Field) error {
-	form := huh.NewForm(huh.NewGroup(fields...)).
+	if p.Accessible {
+		return p.lines(ctx, fields)
+	}
+	pages := make([]*huh.Group, len(fields))
+	for i, field := range fields {
+		pages[i] = huh.NewGroup(field)
+	}
+	err := huh.NewForm(pages...).
 		WithInput(p.In).WithOutput(p.Out).
-		WithAccessible(p.Accessible).
 		WithTheme(huh.ThemeFunc(huh.ThemeBase)).
-		WithShowHelp(false)
-	err := p.interruptible(ctx, form)
+		WithShowHelp(false).
+		RunWithContext(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", ErrDeclined, ctx.Err())
@@ -131,25 +137,4 @@ func (p Prompt) form(ctx context.Context, fields ...huh.Field) error {
 		return fmt.Errorf("ask on the terminal: %w", err)
 	}
 	return nil
-}
-
-// interruptible runs the form. In accessible mode huh reads lines and knows no context: a cancelled one leaves that read
-// behind, and the terminal as it was, for it does not echo while a secret is typed.
-func (p Prompt) interruptible(ctx context.Context, form *huh.Form) error {
-	if !p.Accessible {
-		return form.RunWithContext(ctx)
-	}
-	if file, ok := p.In.(*os.File); ok {
-		if state, err := term.GetState(int(file.Fd())); err == nil {
-			defer func() { _ = term.Restore(int(file.Fd()), state) }()
-		}
-	}
-	done := make(chan error, 1)
-	go func() { done <- form.RunWithContext(ctx) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
