@@ -1,0 +1,135 @@
+//go:build engine
+
+package rollout
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"slipway/internal/compose"
+)
+
+func TestOnTheEngineASurgeDropsNoRequest(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, "deploy: {replicas: 2}, stop_grace_period: 5s")
+	if result := s.mustDeploy("backend"); result != "2 started" {
+		t.Errorf("first: %q", result)
+	}
+	s.mustDeploy("client")
+	if result := s.mustDeploy("backend"); result != "already as wanted" {
+		t.Errorf("unchanged: %q", result)
+	}
+	before := ids(s.containers())
+
+	s.release("broken")
+	_, err := s.deploy("backend")
+	if !errors.Is(err, ErrStillServes) || !strings.Contains(fmt.Sprint(err), "exited (1)") {
+		t.Errorf("broken version: error %v", err)
+	}
+	if after := ids(s.containers()); !slices.Equal(after, before) {
+		t.Errorf("after the broken version: containers %v, want the old %v", after, before)
+	}
+
+	s.release("2")
+	if result := s.mustDeploy("backend"); result != "2 replaced, none before its successor was ready" {
+		t.Errorf("surge: %q", result)
+	}
+	for _, id := range ids(s.containers()) {
+		if slices.Contains(before, id) {
+			t.Errorf("container %s is still there", id)
+		}
+	}
+	s.docker("compose", "stop", "client")
+	log := s.docker("compose", "logs", "--no-log-prefix", "client")
+	if !strings.Contains(log, " failed=0\n") || strings.Contains(log, "asked=0 ") {
+		t.Errorf("the client says:\n%s", log)
+	}
+	t.Log(log)
+}
+
+func TestOnTheEngineAMountedFileThatChangedIsDeployed(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, `volumes: ["./conf:/conf:ro", /data], ports: ["127.0.0.1::8080"]`)
+	s.write("conf/content", "one")
+	s.mustDeploy("backend")
+	before := strings.Fields(s.answer())
+	s.write("conf/content", "two")
+	if result := s.mustDeploy("backend"); result != "1 replaced" {
+		t.Errorf("result %q", result)
+	}
+	after := strings.Fields(s.answer())
+	if after[1] != "two" || after[2] != before[2] {
+		t.Errorf("answer %q, before %q: want the new content and the same volume", after, before)
+	}
+}
+
+func TestOnTheEngineARecreateKilledInTheMiddleIsHealed(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, `volumes: [/data], environment: {LINGER: 2s}, ports: ["127.0.0.1::8080"]`)
+	s.mustDeploy("backend")
+	before := strings.Fields(s.answer())
+	s.release("2")
+
+	command := s.script(t.Context(), "renew", "backend", "1")
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("the half-made successor appears", func() bool {
+		return slices.ContainsFunc(s.containers(), halfMade)
+	})
+	if err := syscall.Kill(-command.Process.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Wait(); err == nil {
+		t.Fatal("the recreate was not killed")
+	}
+	if !slices.ContainsFunc(s.containers(), halfMade) {
+		t.Fatal("nothing is left over: the test shows nothing")
+	}
+	s.mustHeal("2", before[1])
+}
+
+// The old container is gone, and the only one left is the successor without its name.
+func TestOnTheEngineALeftoverThatIsAloneKeepsTheData(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, `volumes: [/data], ports: ["127.0.0.1::8080"]`)
+	s.mustDeploy("backend")
+	before := strings.Fields(s.answer())
+	only := s.containers()[0]
+	s.docker("stop", "-t", "0", only.ID)
+	s.docker("rename", only.ID, only.ID[:12]+"_"+only.Name)
+	s.mustHeal("1", before[1])
+}
+
+func halfMade(c compose.Container) bool {
+	_, left := leftover(compose.Service{}, c)
+	return left
+}
+
+func (s *stand) mustHeal(version, kept string) {
+	s.t.Helper()
+	s.mustDeploy("backend")
+	found := s.containers()
+	if len(found) != 1 || found[0].Name != s.project.Name+"-backend-1" {
+		s.t.Fatalf("containers %v", found)
+	}
+	after := strings.Fields(s.answer())
+	if after[0] != version || after[1] != kept {
+		s.t.Errorf("answer %q, want version %s and %s of the volume", after, version, kept)
+	}
+}
+
+func (s *stand) eventually(what string, holds func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("in vain: %s", what)
+		}
+	}
+}
