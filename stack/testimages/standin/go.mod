@@ -1,0 +1,3 @@
+module slipway/stack/testimages/standin
+
+go 1.26.0
