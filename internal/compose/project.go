@@ -5,6 +5,8 @@
 package compose
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,9 +45,19 @@ func (p Project) environ(profiles []string) []string {
 		"COMPOSE_PROFILES="+strings.Join(profiles, ","),
 	)
 	if p.EnvFile != "" {
-		env = append(env, "COMPOSE_ENV_FILES="+p.path(p.EnvFile))
+		env = append(env, "COMPOSE_ENV_FILES="+p.envFile())
 	}
 	return env
+}
+
+// envFile is the env file, or an empty one while it is not written yet: Compose refuses one that is not there, and
+// without any it would read .env, which is another destination's.
+func (p Project) envFile() string {
+	path := p.path(p.EnvFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return os.DevNull
+	}
+	return path
 }
 
 // environment is what a question about the project runs in. A COMPOSE_* variable of the operator's shell must not turn

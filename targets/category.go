@@ -1,0 +1,139 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"slipway/checkpoints"
+	"slipway/internal/compose"
+)
+
+// category is the kind of a failure, with advice to go with it: REQUIREMENTS, row ERRORS.
+type category string
+
+const (
+	transient     category = "transient network"
+	permission    category = "permission"
+	resources     category = "resources"
+	signalled     category = "signal"
+	configuration category = "configuration"
+	unknown       category = "unknown"
+)
+
+var guidance = map[category]string{
+	transient:     "the network or a registry did not answer; the same command may pass later",
+	permission:    "run as root, or as a member of the group docker who owns the state directory",
+	resources:     "free memory or disk, then run it again; docker system df shows what images take",
+	signalled:     "a signal ended it, not its own error; the run resumes where it was",
+	configuration: "a setting or a compose file is wrong",
+}
+
+// Exit codes of a shell and of Docker that name a kind of failure: 126 cannot be executed, 127 is not there, 128+n ended
+// by signal n; 137 is SIGKILL, which is how the kernel ends what takes too much memory.
+const (
+	exitNotExecutable = 126
+	exitNotFound      = 127
+	exitSignalBase    = 128
+)
+
+// category is decided by what failed and how, and by looking at the world; by no message text.
+func (s *session) category(ctx context.Context, err error) category {
+	var script *scriptError
+	var network net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return signalled
+	case errors.Is(err, fs.ErrPermission):
+		return permission
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.EDQUOT):
+		return resources
+	case errors.As(err, &network):
+		return transient
+	case errors.Is(err, compose.ErrNoDocker):
+		return configuration
+	case !errors.As(err, &script):
+		return unknown
+	case script.Signal != 0, script.ExitCode > exitSignalBase:
+		return signalled
+	case script.ExitCode == exitNotExecutable:
+		return permission
+	case script.ExitCode == exitNotFound:
+		return configuration
+	case s.diskIsFull():
+		return resources
+	case strings.HasSuffix(script.Script, " pull") && !s.registriesAnswer(ctx):
+		return transient
+	case strings.HasSuffix(script.Script, " pull"):
+		return configuration
+	}
+	return unknown
+}
+
+// advice is what the category of a failure suggests.
+func (s *session) advice(err error) []string {
+	if text := guidance[s.category(context.Background(), err)]; text != "" {
+		return []string{text}
+	}
+	return nil
+}
+
+// fault adds to the error of a step what the record keeps of it: category, script, line, exit code; and hides secrets.
+func (s *session) fault(ctx context.Context, err error) error {
+	detail := checkpoints.Fault{Category: string(s.category(ctx, err))}
+	var script *scriptError
+	if errors.As(err, &script) {
+		detail.Script, detail.Line, detail.ExitCode = script.Script, script.Line, script.ExitCode
+	}
+	return faulty{redacted{err}, &detail}
+}
+
+// faulty is an error that carries what the record keeps of it.
+type faulty struct {
+	error
+	fault *checkpoints.Fault
+}
+
+func (f faulty) Unwrap() []error { return []error{f.error, f.fault} }
+
+// diskIsFull looks at the file system where Docker keeps its data.
+func (s *session) diskIsFull() bool {
+	const tooLittle = 64 << 20
+	var stat syscall.Statfs_t
+	if syscall.Statfs(dockerRoot, &stat) != nil {
+		return false
+	}
+	return stat.Bavail*uint64(stat.Bsize) < tooLittle //nolint:gosec // a block size is positive
+}
+
+// registriesAnswer asks the registries of the pulled images whether they are there at all.
+func (s *session) registriesAnswer(ctx context.Context) bool {
+	services, err := s.pulled(ctx)
+	if err != nil {
+		return false
+	}
+	for _, service := range services {
+		if !registryAnswers(ctx, compose.RegistryOf(service.Image)) {
+			return false
+		}
+	}
+	return true
+}
+
+func registryAnswers(ctx context.Context, registry string) bool {
+	const patience = 3 * time.Second
+	if _, _, err := net.SplitHostPort(registry); err != nil {
+		registry = net.JoinHostPort(registry, "443")
+	}
+	dialer := net.Dialer{Timeout: patience}
+	connection, err := dialer.DialContext(ctx, "tcp", registry)
+	if err != nil {
+		return false
+	}
+	_ = connection.Close()
+	return true
+}

@@ -1,0 +1,96 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"slipway/internal/compose"
+	"slipway/internal/console"
+	"slipway/internal/settings"
+)
+
+// Config collects what the stack must be told: it writes the env file and secrets/, and overwrites nothing.
+//
+// A value that is there is kept. Missing ones come from the environment, from defaults, are generated (secrets), or are
+// asked for on a terminal; without one, all missing keys are listed at once. The env file keeps its order and comments,
+// has mode 0600, and its former content is kept beside it. -yes confirms the summary. Exit 3 when a value is missing,
+// refused or declined; then nothing was written.
+func Config(ctx context.Context, yes *bool) error {
+	return enter(ctx, "config", true, options{yes: deref(yes)}, func(ctx context.Context, _ *session) error {
+		return config(ctx)
+	})
+}
+
+func config(ctx context.Context) error {
+	mgDeps(ctx, prerequisites)
+	return phase(ctx, "config", "prerequisites", exitRefused, func(ctx context.Context, s *session) (string, error) {
+		declared, err := s.allSettings(ctx)
+		if err != nil {
+			return "", err
+		}
+		file, err := settings.ReadEnvFile(s.envFile())
+		if err != nil {
+			return "", err
+		}
+		plan, missing, err := settings.Collect(s.dir, declared, file, os.LookupEnv)
+		if err != nil {
+			return "", err
+		}
+		s.secrets.Add(plan.Secrets()...)
+		if err := s.complete(ctx, plan, missing); err != nil {
+			return "", err
+		}
+		if !plan.Changes() {
+			s.console.Line(console.Skip, "config", "unchanged: nothing is missing", 0)
+			return "", nil
+		}
+		s.secrets.Add(plan.Secrets()...)
+		defer s.act("writing " + s.dest.EnvFile)()
+		written, err := plan.Apply(time.Now())
+		if err != nil {
+			return "", err
+		}
+		return "wrote " + strings.Join(written.Files, ", "), nil
+	})
+}
+
+// complete asks on a terminal for what is missing and shows what will be written, without secrets, where the destination
+// is public. Without a terminal nobody can be asked, and what is missing is an error.
+func (s *session) complete(ctx context.Context, plan *settings.Plan, missing []string) error {
+	if !term.IsTerminal(int(os.Stdin.Fd())) || !s.console.Terminal() {
+		if len(missing) > 0 {
+			return &settings.MissingError{Keys: missing}
+		}
+		return nil
+	}
+	prompt := settings.NewPrompt(os.Stdin, os.Stderr)
+	prompt.Yes = s.options.yes || s.dest.Domain == ""
+	return prompt.Run(ctx, plan)
+}
+
+// allSettings are the declared ones and those that the compose files require though nobody declared them.
+func (s *session) allSettings(ctx context.Context) ([]settings.Setting, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	raw, err := s.project.Uninterpolated(ctx)
+	if err != nil {
+		if errors.Is(err, compose.ErrNoDocker) {
+			return nil, fmt.Errorf("docker is not installed: %w", err)
+		}
+		return nil, err
+	}
+	required, err := settings.Required(raw, s.dir, s.dest.Settings)
+	if err != nil {
+		return nil, err
+	}
+	return append(append([]settings.Setting{}, s.dest.Settings...), required...), nil
+}
+
+func (s *session) envFile() string { return filepath.Join(s.dir, s.dest.EnvFile) }

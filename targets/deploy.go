@@ -1,0 +1,87 @@
+package targets
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/magefile/mage/mg"
+
+	"slipway/checkpoints"
+)
+
+// order is the order of the steps of a deployment. Plan, status and reset read the same slice.
+var order = []string{"pull", "build", "migrate", "rollout", "cleanup"}
+
+// Deploy brings the stack to what this checkout describes, then verifies it.
+//
+// It runs the phases preflight, prerequisites and config, then the steps pull, build, backup, migrate, rollout and
+// cleanup with the stack's own between them, then verify. A step that is done, whose inputs are unchanged and whose
+// outcome still holds is skipped; so a run resumes where the last one ended. Volumes are never removed.
+//
+// -reset clears all checkpoints first; -skip=preflight,prerequisites,firewall,fail2ban,verify leaves those out;
+// -timeout=5m and -passes=3 are for verify; -wait=2m waits for another deployment to end; -yes confirms; -prune removes
+// containers of services that the compose files no longer have.
+//
+// Exit 3: refused, the running stack was not touched. 4: failed, the message says what runs now. 11: another deployment
+// holds the lock. 130: interrupted, the message says where it resumes.
+func Deploy(ctx context.Context, reset *bool, skip *string, timeout, wait *time.Duration, passes *int, yes, prune *bool) error {
+	skipped, err := skipping(skip)
+	if err != nil {
+		return refuse(ctx, fmt.Errorf("deploy: %w", err))
+	}
+	asked := options{
+		reset: deref(reset), skip: skipped, timeout: deref(timeout), wait: deref(wait),
+		passes: deref(passes), yes: deref(yes), prune: deref(prune),
+	}
+	return enter(ctx, "deploy", true, asked, func(ctx context.Context, s *session) error {
+		if s.options.reset {
+			if err := s.clear(""); err != nil {
+				return refuse(ctx, err)
+			}
+		}
+		mgDeps(ctx, config)
+		if err := deploySteps(ctx); err != nil {
+			return err
+		}
+		mgDeps(ctx, verify)
+		return s.summarize(ctx)
+	})
+}
+
+// deploySteps is the phase deploy: its steps in their order.
+func deploySteps(ctx context.Context) error {
+	return phase(ctx, "deploy", "config", exitFailed, func(ctx context.Context, s *session) (string, error) {
+		for _, step := range s.steps() {
+			if _, err := s.do(ctx, step); err != nil {
+				return "", s.explain(ctx, step.Name, err)
+			}
+		}
+		return "", s.orphans(ctx)
+	})
+}
+
+// steps are the steps of a deployment to this destination, in their order, the stack's own before the built-in step
+// that they name.
+func (s *session) steps() []checkpoints.Step {
+	built := map[string]func() checkpoints.Step{
+		"pull": s.pull, "build": s.build, "migrate": s.migrate, "rollout": s.rollout, "cleanup": s.cleanup,
+	}
+	var steps []checkpoints.Step
+	before := map[string][]string{}
+	for _, name := range order {
+		for _, extra := range s.stack.Steps {
+			if extra.Before == name {
+				steps = append(steps, extra.Step)
+				before[name] = append(before[name], extra.Step.Name)
+			}
+		}
+		step := built[name]()
+		step.After = append(step.After, before[name]...)
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+// mgDeps runs a phase as a Mage dependency of the one that asks.
+func mgDeps(ctx context.Context, phase func(context.Context) error) { mg.CtxDeps(ctx, phase) }

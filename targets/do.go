@@ -1,0 +1,97 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"slipway/checkpoints"
+	"slipway/internal/console"
+)
+
+// Run runs a step of your own from a target in the magefile, under the same rules as the built-in ones: skipped when it is
+// done, unchanged and still holds; recorded before and after; one run at a time. Exit 4 when it fails.
+func runStep(ctx context.Context, step checkpoints.Step) error {
+	return enter(ctx, step.Name, true, options{}, func(ctx context.Context, s *session) error {
+		if _, err := s.do(ctx, step); err != nil {
+			return fail(ctx, exitFailed, fmt.Errorf("%s: %w", step.Name, err))
+		}
+		return nil
+	})
+}
+
+// do decides about one step, runs it where it must run, and prints what came of it.
+func (s *session) do(ctx context.Context, step checkpoints.Step) (checkpoints.Decision, error) {
+	started := time.Now()
+	work := step.Run
+	var result string
+	step.Run = func(ctx context.Context) (string, error) {
+		defer s.act(step.Name)()
+		var err error
+		result, err = work(ctx)
+		if err != nil {
+			return "", s.fault(ctx, err)
+		}
+		return result, nil
+	}
+	announced := step.Announce
+	step.Announce = func(d checkpoints.Decision) {
+		s.console.Line(console.Run, step.Name, d.Cause, 0)
+		if announced != nil {
+			announced(d)
+		}
+	}
+	decision, err := s.store.Do(ctx, s.lock, s.run, step)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		s.console.Line(console.Note, step.Name, "interrupted; resumes here", time.Since(started))
+	case err != nil:
+		s.console.Line(console.Fail, step.Name, firstLine(err), time.Since(started))
+	case decision.Run:
+		s.console.Line(console.OK, step.Name, result, time.Since(started))
+	default:
+		s.console.Line(console.Skip, step.Name, decision.Cause, 0)
+	}
+	return decision, err
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// explain makes the failure of a step say what runs now and what to do next.
+func (s *session) explain(ctx context.Context, step string, err error) error {
+	var record *checkpoints.RecordError
+	if errors.As(err, &record) {
+		return fail(ctx, exitRefused, fmt.Errorf("deploy: %s: %w", step, err))
+	}
+	hints := s.advice(err)
+	hints = append(hints, fmt.Sprintf("fix it and run: %s   (resumes at %s)", command("deploy"), step))
+	if ctx.Err() != nil {
+		hints = []string{fmt.Sprintf("%s   (resumes at %s)", command("deploy"), step)}
+	}
+	return fail(ctx, exitFailed, fmt.Errorf("deploy: %s: %w%s", step, err, s.running(ctx)), hints...)
+}
+
+// running says what of the stack is up, looked at now.
+func (s *session) running(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	containers, err := s.project.Containers(ctx)
+	if err != nil {
+		return "\n  running now: unknown: " + firstLine(err)
+	}
+	var up []string
+	for _, c := range containers {
+		if c.Status == "running" {
+			up = append(up, c.Name)
+		}
+	}
+	if len(up) == 0 {
+		return "\n  running now: nothing of this stack"
+	}
+	return "\n  running now: " + strings.Join(up, ", ")
+}

@@ -1,0 +1,89 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"strings"
+
+	"slipway/checkpoints"
+)
+
+// Exit codes of every target. 2 is Mage's own: wrong usage.
+const (
+	exitUnexpected  = 1
+	exitRefused     = 3   // preflight, prerequisites or config said no; the running stack was not touched
+	exitFailed      = 4   // deploy or verify failed; the message says what runs now
+	exitHeld        = 11  // another deployment holds the lock
+	exitInterrupted = 130 // interrupted; the message says where it resumes
+)
+
+// Failure is how a target ends that did not do what was asked: the exit code, the reason and commands to go on with.
+type Failure struct {
+	Code  int
+	Hints []string
+	Err   error
+}
+
+// Error is the reason with its hints below, as the operator reads it.
+func (f *Failure) Error() string {
+	var text strings.Builder
+	text.WriteString(f.Err.Error())
+	for _, hint := range f.Hints {
+		text.WriteString("\n  hint: " + hint)
+	}
+	return text.String()
+}
+
+// ExitStatus is the code that Mage leaves with. Mage reads it from the outermost error only.
+func (f *Failure) ExitStatus() int { return f.Code }
+
+func (f *Failure) Unwrap() error { return f.Err }
+
+// refuse turns an error met before anything was touched into a Failure.
+func refuse(ctx context.Context, err error, hints ...string) *Failure {
+	return fail(ctx, exitRefused, err, hints...)
+}
+
+// fail makes the Failure of an error: a code that the error itself asks for wins over the given one.
+func fail(ctx context.Context, code int, err error, hints ...string) *Failure {
+	var made *Failure
+	if errors.As(err, &made) {
+		return made
+	}
+	var held *checkpoints.HeldError
+	var record *checkpoints.RecordError
+	switch {
+	case errors.As(err, &held):
+		code, hints = exitHeld, []string{"wait for it, or give it time: " + command("deploy") + " -wait=10m", command("status")}
+	case errors.As(err, &record):
+		hints = []string{command("reset") + " -step=" + record.Step + "   (moves the record aside; the step runs again)"}
+	case errors.Is(err, context.Canceled) || ctx.Err() != nil:
+		code = exitInterrupted
+	}
+	return &Failure{Code: code, Hints: hints, Err: redacted{err}}
+}
+
+// redacted hides secrets in the text of an error that leaves the process through Mage.
+type redacted struct{ err error }
+
+func (r redacted) Error() string {
+	if current == nil {
+		return r.err.Error()
+	}
+	return current.secrets.String(r.err.Error())
+}
+
+func (r redacted) Unwrap() error { return r.err }
+
+// command is what to type for a target at the current destination.
+func command(target string) string {
+	words := []string{"mage"}
+	if _, err := exec.LookPath("mage"); err != nil {
+		words = []string{"go", "tool", "mage"}
+	}
+	if name := destinationName(); name != "" && name != declared.Destinations[0].Name {
+		words = append(words, name)
+	}
+	return strings.Join(append(words, target), " ")
+}

@@ -1,0 +1,83 @@
+package targets
+
+import (
+	"context"
+	"fmt"
+
+	"slipway/checkpoints"
+	"slipway/internal/compose"
+)
+
+// migrate applies the database's migrations as a job of the stack, with the database started and well before it. A job of
+// an earlier run that is still alive is waited for and not started again: deploy.sh does that.
+func (s *session) migrate() checkpoints.Step {
+	database := s.dest.Database
+	return checkpoints.Step{
+		Name:  "migrate",
+		After: []string{"build"},
+		Skip: func(context.Context) (string, error) {
+			if database.Job == "" {
+				return "the stack has no migrations", nil
+			}
+			return "", nil
+		},
+		Inputs: func(ctx context.Context) ([]checkpoints.Input, error) {
+			inputs, err := checkpoints.Glob(s.dir, database.Migrations)
+			if err != nil {
+				return nil, err
+			}
+			volume, err := s.volume(ctx)
+			if err != nil {
+				return nil, err
+			}
+			image, err := s.imageOf(ctx, database.Job)
+			if err != nil {
+				return nil, err
+			}
+			// A new volume needs its migrations again. It comes to be while the step runs, so it is read again after it.
+			return append(inputs, checkpoints.Value("image of "+database.Job, image), checkpoints.Outcome("volume "+database.Volume, volume)), nil
+		},
+		Run: func(ctx context.Context) (string, error) {
+			if database.Service != "" {
+				if err := s.startDatabase(ctx); err != nil {
+					return "", err
+				}
+			}
+			if err := s.script(ctx, "deploy.sh", "migrate", database.Job); err != nil {
+				return "", err
+			}
+			return "applied by " + database.Job, nil
+		},
+	}
+}
+
+// startDatabase starts the database where it is not up, and waits until it answers.
+func (s *session) startDatabase(ctx context.Context) error {
+	name := s.dest.Database.Service
+	if err := s.script(ctx, "deploy.sh", "start", name); err != nil {
+		return err
+	}
+	return s.await(ctx, name, nil)
+}
+
+// imageOf is the id of the image that a service runs.
+func (s *session) imageOf(ctx context.Context, service string) (string, error) {
+	model, err := s.model(ctx)
+	if err != nil {
+		return "", err
+	}
+	found, ok := model.Services[service]
+	if !ok {
+		return "", fmt.Errorf("the compose files have no service %q", service)
+	}
+	ids, err := compose.ImageIDs(ctx, found.Image)
+	return ids[found.Image], err
+}
+
+// volume identifies the database's volume: its name and when the engine made it; empty while there is none.
+func (s *session) volume(ctx context.Context) (string, error) {
+	if s.dest.Database.Volume == "" {
+		return "", nil
+	}
+	return compose.VolumeIdentity(ctx, s.project.Name+"_"+s.dest.Database.Volume)
+}

@@ -1,0 +1,72 @@
+package targets
+
+import (
+	"context"
+
+	"slipway/checkpoints"
+	"slipway/internal/console"
+)
+
+// Plan prints each step of a deployment: skip or run, and the cause. What it says would run is what runs next.
+//
+// It changes nothing and needs no lock. -json prints the same to stdout as
+// {"project":…,"steps":[{"step":…,"run":true,"cause":…,"state":…}]}. Exit 3 when it cannot tell: a record that is
+// corrupt, compose files that do not resolve.
+func Plan(ctx context.Context, json *bool) error {
+	return enter(ctx, "plan", false, options{json: deref(json)}, func(ctx context.Context, s *session) error {
+		decisions, err := s.store.Plan(ctx, s.steps())
+		if err != nil {
+			return refuse(ctx, err)
+		}
+		decisions, err = s.withServices(ctx, decisions)
+		if err != nil {
+			return refuse(ctx, err)
+		}
+		if s.options.json {
+			return s.console.JSON(planned{Project: s.project.Name, Destination: s.dest.Name, Steps: decisions})
+		}
+		for _, d := range decisions {
+			word := console.Skip
+			if d.Run {
+				word = console.Run
+			}
+			s.console.Table(word, d.Step, d.Cause)
+		}
+		return nil
+	})
+}
+
+// planned is what `mage plan -json` prints.
+type planned struct {
+	Project     string                 `json:"project"`
+	Destination string                 `json:"destination"`
+	Steps       []checkpoints.Decision `json:"steps"`
+}
+
+// withServices puts the decision about each service after that about the rollout, where the rollout runs and what it
+// does can be known: not while the images it needs are still to be built.
+func (s *session) withServices(ctx context.Context, decisions []checkpoints.Decision) ([]checkpoints.Decision, error) {
+	var all []checkpoints.Decision
+	building := false
+	for _, d := range decisions {
+		all = append(all, d)
+		building = building || d.Run && (d.Step == "pull" || d.Step == "build")
+		if d.Step != "rollout" || !d.Run || building {
+			continue
+		}
+		view, err := s.view(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var steps []checkpoints.Step
+		for _, service := range view.inOrder() {
+			steps = append(steps, s.serviceStep(view, nil, service.Name))
+		}
+		services, err := s.store.Plan(ctx, steps)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, services...)
+	}
+	return all, nil
+}

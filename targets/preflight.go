@@ -1,0 +1,173 @@
+package targets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"slipway/internal/compose"
+	"slipway/internal/console"
+	"slipway/internal/host"
+	"slipway/internal/settings"
+)
+
+// What a server needs at least: REQUIREMENTS, row PRE.
+const (
+	minimumMemory   = 2 * host.GB
+	minimumDisk     = 10 * host.GB
+	minimumInodes   = 100_000
+	recommendedCPUs = 2
+	dockerRoot      = "/var/lib/docker"
+)
+
+// Preflight checks whether this machine can take the stack, before anything is touched.
+//
+// Memory, disk, CPU, distribution, kernel, clock, Docker and Compose, the compose files, the state directory, ports
+// (free or held by this very stack) and the domain's DNS are looked at together; every failure is listed with its
+// remedy. It changes nothing. -json prints the findings to stdout. Exit 3 when a check failed.
+func Preflight(ctx context.Context, json *bool) error {
+	return enter(ctx, "preflight", false, options{json: deref(json)}, func(ctx context.Context, _ *session) error {
+		return preflight(ctx)
+	})
+}
+
+func preflight(ctx context.Context) error {
+	return phase(ctx, "preflight", "", exitRefused, func(ctx context.Context, s *session) (string, error) {
+		findings := host.Run(ctx, s.checks(ctx))
+		if s.options.json && s.target == "preflight" {
+			if err := s.console.JSON(findings); err != nil {
+				return "", err
+			}
+		}
+		warnings := 0
+		for _, f := range findings {
+			if f.State == host.StateWarn {
+				warnings++
+				s.console.Line(console.Warn, f.Name, f.Detail, 0)
+				s.console.Below(f.Remedy)
+			}
+		}
+		if failed := host.Failed(findings); len(failed) > 0 {
+			return "", findingsError(failed)
+		}
+		detail := fmt.Sprintf("%d checks", len(findings))
+		if warnings > 0 {
+			detail += fmt.Sprintf(", %d to know about", warnings)
+		}
+		return detail, nil
+	})
+}
+
+// findingsError lists every failed check with its remedy.
+func findingsError(failed []host.Finding) error {
+	text := fmt.Sprintf("%d of the checks failed", len(failed))
+	for _, f := range failed {
+		text += fmt.Sprintf("\n  %s: %s\n    %s", f.Name, f.Detail, f.Remedy)
+	}
+	return errors.New(text)
+}
+
+// checks are the looks at the machine for this destination.
+func (s *session) checks(ctx context.Context) []host.Check {
+	missing := host.StateWarn
+	if s.options.skips("prerequisites") || s.target == "preflight" && os.Geteuid() != 0 {
+		missing = host.StateFail
+	}
+	dir, _ := stateDir(s.project)
+	checks := []host.Check{
+		host.Memory(minimumMemory), host.CPU(recommendedCPUs), host.Disk(dockerRoot, minimumDisk), host.Inodes(dockerRoot, minimumInodes),
+		host.Distribution("/etc/os-release"), host.Kernel(), host.Clock(),
+		host.ComposeFiles(s.dir, s.project.Files, s.dest.Files), host.StateDirectory(dir),
+	}
+	checks = append(checks, host.Engine(engineFacts, missing)...)
+	checks = append(checks, s.modelChecks(ctx)...)
+	if domain := s.setting(s.dest.Domain); domain != "" {
+		checks = append(checks, host.DNS(domain, nil))
+	}
+	return checks
+}
+
+func engineFacts(ctx context.Context) (host.EngineFacts, error) {
+	v, err := compose.Versions(ctx)
+	if errors.Is(err, compose.ErrNoDocker) || errors.Is(err, compose.ErrNoEngine) {
+		err = nil
+	}
+	return host.EngineFacts{Client: v.Client, Engine: v.Engine, API: v.API, MinAPI: v.MinAPI, Compose: v.Compose, Buildx: v.Buildx}, err
+}
+
+// modelChecks are the checks that need the compose files resolved: ports, scaling, the registry. Before config has
+// run, what the files require is not known yet; a question about ports does not need it.
+func (s *session) modelChecks(ctx context.Context) []host.Check {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	project := s.project
+	for _, setting := range s.dest.Settings {
+		if setting.File == "" && s.setting(setting.Key) == "" {
+			project.Env = append(project.Env, setting.Key+"=unset.invalid")
+		}
+	}
+	model, err := project.Model(ctx)
+	if err != nil {
+		return nil // no Compose yet, or files that config will complain about with more to say
+	}
+	containers, err := s.project.Containers(ctx)
+	if err != nil {
+		return nil
+	}
+	own := map[string]bool{}
+	for _, c := range containers {
+		own[c.Service] = own[c.Service] || c.Status == "running"
+	}
+	return []host.Check{
+		host.Ports(publishedPorts(model), func(p host.Port) bool { return own[p.Service] }, nil),
+	}
+}
+
+// publishedPorts are the host ports that the model asks for.
+func publishedPorts(model *compose.Model) []host.Port {
+	var ports []host.Port
+	for name, service := range model.Services {
+		var raw struct {
+			Ports []struct {
+				Published string `json:"published"`
+				Protocol  string `json:"protocol"`
+				HostIP    string `json:"host_ip"`
+			} `json:"ports"`
+		}
+		if json.Unmarshal(service.Raw, &raw) != nil {
+			continue
+		}
+		for _, p := range raw.Ports {
+			if number, err := strconv.Atoi(p.Published); err == nil {
+				ports = append(ports, host.Port{Number: number, Proto: p.Protocol, Service: name, Address: p.HostIP})
+			}
+		}
+	}
+	return ports
+}
+
+// setting is the value of a setting that is not secret: of the environment, else of the env file, else its default.
+func (s *session) setting(key string) string {
+	if key == "" {
+		return ""
+	}
+	if value := os.Getenv(key); value != "" {
+		return value
+	}
+	if file, err := settings.ReadEnvFile(filepath.Join(s.dir, s.dest.EnvFile)); err == nil {
+		if value, ok := file.Get(key); ok {
+			return value
+		}
+	}
+	for _, setting := range s.dest.Settings {
+		if setting.Key == key {
+			return setting.Default
+		}
+	}
+	return ""
+}

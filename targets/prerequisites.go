@@ -1,0 +1,91 @@
+package targets
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"slipway/checkpoints"
+	"slipway/internal/console"
+)
+
+// Prerequisites installs what this machine lacks: the engine, Compose, buildx, jq and curl; in production a firewall and fail2ban.
+//
+// On Debian and Ubuntu, as root. Anywhere else it changes nothing and lists the commands to run. Each part has a
+// checkpoint and is looked at again, so that a second run installs nothing and says so. Nothing is ever removed.
+// -skip=firewall,fail2ban leaves those alone. Exit 3 when a part is missing and cannot be installed.
+func Prerequisites(ctx context.Context, skip *string) error {
+	skipped, err := skipping(skip)
+	if err != nil {
+		return refuse(ctx, fmt.Errorf("prerequisites: %w", err))
+	}
+	return enter(ctx, "prerequisites", true, options{skip: skipped}, func(ctx context.Context, _ *session) error {
+		return prerequisites(ctx)
+	})
+}
+
+func prerequisites(ctx context.Context) error {
+	mgDeps(ctx, preflight)
+	return phase(ctx, "prerequisites", "preflight", exitRefused, func(ctx context.Context, s *session) (string, error) {
+		parts := []string{"engine", "compose", "buildx", "tools"}
+		if s.dest.Firewall {
+			parts = append(parts, "firewall", "fail2ban")
+		}
+		wanted := parts[:0:0]
+		for _, part := range parts {
+			if !s.options.skips(part) {
+				wanted = append(wanted, part)
+			}
+		}
+		missing, err := s.missingParts(ctx, wanted)
+		if err != nil {
+			return "", err
+		}
+		if len(missing) == 0 {
+			return fmt.Sprintf("%s: present", strings.Join(wanted, ", ")), nil
+		}
+		for _, part := range missing {
+			if _, err := s.do(ctx, s.part(part)); err != nil {
+				return "", err
+			}
+		}
+		return fmt.Sprintf("installed %s", strings.Join(missing, ", ")), nil
+	})
+}
+
+// part is the step that installs one part. It is asked for only when the part is missing, so what was recorded of an
+// earlier installation does not hold.
+func (s *session) part(name string) checkpoints.Step {
+	return checkpoints.Step{
+		Name: "prerequisites." + name,
+		Holds: func(context.Context) (string, error) {
+			return name + " is missing", nil
+		},
+		Run: func(ctx context.Context) (string, error) {
+			s.console.Line(console.Run, "prerequisites", "installing "+name, 0)
+			return "installed", s.script(ctx, "prerequisites.sh", name)
+		},
+	}
+}
+
+// missingParts asks prerequisites.sh which of the parts are not there.
+func (s *session) missingParts(ctx context.Context, parts []string) ([]string, error) {
+	lines, code, err := s.ask(ctx, "prerequisites.sh", append([]string{"check"}, parts...)...)
+	if err != nil {
+		return nil, err
+	}
+	const somethingMissing = 10
+	if code == 0 {
+		return nil, nil
+	}
+	if code != somethingMissing {
+		return nil, fmt.Errorf("prerequisites.sh check: exit %d: %s", code, strings.Join(lines, "; "))
+	}
+	var missing []string
+	for _, line := range lines {
+		if name, _, ok := strings.Cut(line, " missing"); ok {
+			missing = append(missing, name)
+		}
+	}
+	return missing, nil
+}

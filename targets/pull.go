@@ -1,0 +1,120 @@
+package targets
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"slipway/checkpoints"
+	"slipway/internal/compose"
+	"slipway/internal/console"
+)
+
+// pullTries bounds how often a pull is tried when the network is to blame.
+const pullTries = 4
+
+// pull brings the images that are not built here. An image that is here already is not asked for.
+func (s *session) pull() checkpoints.Step {
+	return checkpoints.Step{
+		Name: "pull",
+		Skip: func(ctx context.Context) (string, error) {
+			services, err := s.pulled(ctx)
+			if err == nil && len(services) == 0 {
+				return "every image is built here", nil
+			}
+			return "", err
+		},
+		Inputs: func(ctx context.Context) ([]checkpoints.Input, error) {
+			services, err := s.pulled(ctx)
+			var inputs []checkpoints.Input
+			for _, service := range services {
+				inputs = append(inputs, checkpoints.Value("image of "+service.Name, service.Image))
+			}
+			return inputs, err
+		},
+		Holds: func(ctx context.Context) (string, error) {
+			services, err := s.pulled(ctx)
+			if err != nil {
+				return "", err
+			}
+			return s.missingImage(ctx, services)
+		},
+		Run: func(ctx context.Context) (string, error) {
+			services, err := s.pulled(ctx)
+			if err != nil {
+				return "", err
+			}
+			names := make([]string, 0, len(services))
+			for _, service := range services {
+				names = append(names, service.Name)
+			}
+			if missing, err := s.missingImage(ctx, services); err != nil || missing == "" {
+				return "every image is here", err
+			}
+			return fmt.Sprintf("%d images", len(names)), s.pullWithRetries(ctx, names)
+		},
+	}
+}
+
+// pullWithRetries tries again, visibly and a bounded number of times, only where the network is to blame.
+func (s *session) pullWithRetries(ctx context.Context, names []string) error {
+	try := func() (struct{}, error) {
+		err := s.interruptibleScript(ctx, "deploy.sh", append([]string{"pull"}, names...)...)
+		if err != nil && s.category(ctx, err) != transient {
+			return struct{}{}, backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}
+	_, err := backoff.Retry(ctx, try, backoff.WithMaxTries(pullTries), backoff.WithNotify(func(err error, next time.Duration) {
+		s.console.Line(console.Wait, "pull", fmt.Sprintf("the network failed; again in %s", next.Round(100*time.Millisecond)), 0)
+	}))
+	return err
+}
+
+// pulled are the services whose images come from a registry, by name.
+func (s *session) pulled(ctx context.Context) ([]compose.Service, error) {
+	return s.services(ctx, func(service compose.Service) bool { return !service.Build })
+}
+
+// services are the services of the model that fit, by name.
+func (s *session) services(ctx context.Context, fits func(compose.Service) bool) ([]compose.Service, error) {
+	model, err := s.model(ctx)
+	if err != nil {
+		return nil, err
+	}
+	built := map[string]bool{}
+	for _, service := range model.Services {
+		built[service.Image] = built[service.Image] || service.Build
+	}
+	var found []compose.Service
+	for _, service := range model.Services {
+		service.Build = built[service.Image] // another service may build the image that this one uses
+		if fits(service) {
+			found = append(found, service)
+		}
+	}
+	slices.SortFunc(found, func(a, b compose.Service) int { return strings.Compare(a.Name, b.Name) })
+	return found, nil
+}
+
+// missingImage names the first image that the engine does not have.
+func (s *session) missingImage(ctx context.Context, services []compose.Service) (string, error) {
+	refs := make([]string, 0, len(services))
+	for _, service := range services {
+		refs = append(refs, service.Image)
+	}
+	ids, err := compose.ImageIDs(ctx, refs...)
+	if err != nil {
+		return "", err
+	}
+	for _, ref := range refs {
+		if ids[ref] == "" {
+			return "image " + ref + " is gone", nil
+		}
+	}
+	return "", nil
+}

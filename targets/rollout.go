@@ -1,0 +1,250 @@
+package targets
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"slipway/checkpoints"
+	"slipway/internal/compose"
+	"slipway/internal/console"
+	"slipway/internal/health"
+	"slipway/internal/rollout"
+)
+
+// settle is how long a young container must stay as it is before it counts as well: a service that falls over
+// seconds after its first good answer is caught.
+const settle = 5 * time.Second
+
+// rollout brings every service to what the model says, in dependency order. Each service is a step with a checkpoint
+// of its own, so that a rollout that ended half way goes on at the service where it ended.
+func (s *session) rollout() checkpoints.Step {
+	return checkpoints.Step{
+		Name:  "rollout",
+		After: []string{"migrate"},
+		Inputs: func(ctx context.Context) ([]checkpoints.Input, error) {
+			view, err := s.view(ctx)
+			if err != nil {
+				return nil, err
+			}
+			var inputs []checkpoints.Input
+			for _, service := range view.inOrder() {
+				more, err := rollout.Inputs(s.project, view.model, service.Name, view.images[service.Image])
+				if err != nil {
+					return nil, err
+				}
+				inputs = append(inputs, more...)
+			}
+			return inputs, nil
+		},
+		Holds: func(ctx context.Context) (string, error) {
+			view, err := s.view(ctx)
+			if err != nil {
+				return "", err
+			}
+			for _, service := range view.inOrder() {
+				if cause := rollout.Holds(service, view.containers, view.images[service.Image]); cause != "" {
+					return cause, nil
+				}
+			}
+			return "", nil
+		},
+		Run: s.rollOut,
+	}
+}
+
+// view is the world that a rollout begins with.
+type view struct {
+	model      *compose.Model
+	images     map[string]string // image reference -> id
+	containers []compose.Container
+	groups     [][]string // the order of the services
+}
+
+func (s *session) view(ctx context.Context) (view, error) {
+	model, err := s.model(ctx)
+	if err != nil {
+		return view{}, err
+	}
+	refs := make([]string, 0, len(model.Services))
+	for _, service := range model.Services {
+		refs = append(refs, service.Image)
+	}
+	v := view{model: model}
+	if v.images, err = compose.ImageIDs(ctx, refs...); err != nil {
+		return v, err
+	}
+	if v.containers, err = s.project.Containers(ctx); err != nil {
+		return v, err
+	}
+	v.groups = rollout.Order(model, v.containers)
+	return v, nil
+}
+
+func (v view) inOrder() []compose.Service {
+	var services []compose.Service
+	for _, group := range v.groups {
+		for _, name := range group {
+			services = append(services, v.model.Services[name])
+		}
+	}
+	return services
+}
+
+// rollOut runs the step of every service, those that have no containers yet and do not need each other started together.
+func (s *session) rollOut(ctx context.Context) (string, error) {
+	view, err := s.view(ctx)
+	if err != nil {
+		return "", err
+	}
+	origins, err := rollout.OpenOrigins(filepath.Join(s.store.Dir(), "origins"))
+	if err != nil {
+		return "", err
+	}
+	changed, untouched := 0, 0
+	for _, group := range view.groups {
+		if len(group) > 1 {
+			if err := s.startTogether(ctx, view, origins, group); err != nil {
+				return "", err
+			}
+		}
+		for _, name := range group {
+			decision, err := s.do(ctx, s.serviceStep(view, origins, name))
+			if err != nil {
+				return "", err
+			}
+			if decision.Run {
+				changed++
+			} else {
+				untouched++
+			}
+		}
+	}
+	return fmt.Sprintf("%d changed, %d untouched", changed, untouched), nil
+}
+
+// serviceStep is the step that brings one service to the model. Nothing but the rollout changes the containers of
+// the view meanwhile.
+func (s *session) serviceStep(v view, origins *rollout.Origins, name string) checkpoints.Step {
+	service, image := v.model.Services[name], v.images[v.model.Services[name].Image]
+	inputs := func(context.Context) ([]checkpoints.Input, error) {
+		return rollout.Inputs(s.project, v.model, name, image)
+	}
+	step := checkpoints.Step{
+		Name:   "rollout." + name,
+		Inputs: inputs,
+		Holds:  func(context.Context) (string, error) { return rollout.Holds(service, v.containers, image), nil },
+		Run: func(ctx context.Context) (string, error) {
+			wanted, err := inputs(ctx)
+			if err != nil {
+				return "", err
+			}
+			return rollout.Service(ctx, s.acts(), origins, rollout.Target{Service: service, ImageID: image, Inputs: wanted})
+		},
+	}
+	follows, err := rollout.Follows(service)
+	if err != nil {
+		step.Run = func(context.Context) (string, error) { return "", err }
+	}
+	for _, other := range follows {
+		step.After = append(step.After, "rollout."+other)
+	}
+	return step
+}
+
+func (s *session) startTogether(ctx context.Context, v view, origins *rollout.Origins, group []string) error {
+	var targets []rollout.Target
+	for _, name := range group {
+		service := v.model.Services[name]
+		inputs, err := rollout.Inputs(s.project, v.model, name, v.images[service.Image])
+		if err != nil {
+			return err
+		}
+		targets = append(targets, rollout.Target{Service: service, ImageID: v.images[service.Image], Inputs: inputs})
+	}
+	return rollout.StartAll(ctx, s.acts(), origins, targets)
+}
+
+// acts are what a rollout does to the world: deploy.sh acts, health waits.
+func (s *session) acts() rollout.Acts {
+	return rollout.Acts{
+		Script: func(ctx context.Context, step string, args ...string) error {
+			return s.script(ctx, "deploy.sh", append([]string{step}, args...)...)
+		},
+		Wait:       s.await,
+		Containers: s.project.Containers,
+		Note:       func(service, line string) { s.console.Line(console.Note, service, line, 0) },
+	}
+}
+
+// noWindow makes a wait end with the first answers. What replaced the old container for good is judged by verify, at the
+// end and for all at once; a new container beside an old one is watched for a while before the old one goes.
+const noWindow = -1
+
+// await waits until the containers of a service are well; all of them where ids is nil.
+func (s *session) await(ctx context.Context, service string, ids []string) error {
+	model, err := s.model(ctx)
+	if err != nil {
+		return err
+	}
+	wanted := health.Expected(model)[service]
+	wanted.Containers = ids
+	window := time.Duration(noWindow)
+	if ids != nil {
+		window = settle
+	}
+	s.journal("wait", map[string]any{"service": service})
+	report, err := health.Wait(ctx, health.Options{
+		Project: s.project, Services: map[string]health.Expect{service: wanted},
+		Passes: s.options.passesWanted(), Window: window, Timeout: s.options.timeoutWanted(), Progress: s.progress(),
+	})
+	if err != nil {
+		return err
+	}
+	return verdictError(report)
+}
+
+// verdictError says which services are not well, why, and shows their last lines and healthcheck answers.
+func verdictError(report health.Report) error {
+	failed := report.Failed()
+	if len(failed) == 0 {
+		return nil
+	}
+	var text strings.Builder
+	for i, v := range failed {
+		if i > 0 {
+			text.WriteString("\n")
+		}
+		fmt.Fprintf(&text, "service %q: %s", v.Service, v.Reason)
+		for _, line := range v.Checks {
+			text.WriteString("\n  healthcheck | " + line)
+		}
+		for _, line := range v.Logs {
+			text.WriteString("\n  " + v.Service + " | " + line)
+		}
+	}
+	return &unwellError{service: failed[0].Service, text: text.String()}
+}
+
+// unwellError is what a wait found wrong with the stack.
+type unwellError struct{ service, text string }
+
+func (e *unwellError) Error() string { return e.text }
+
+// orphans reports the containers whose service the compose files no longer have; with -prune it removes them.
+func (s *session) orphans(ctx context.Context) error {
+	view, err := s.view(ctx)
+	if err != nil {
+		return err
+	}
+	found := rollout.Orphans(view.model, view.containers)
+	if s.options.prune {
+		return rollout.Prune(ctx, s.acts(), found)
+	}
+	for _, orphan := range found {
+		s.console.Line(console.Warn, orphan.Name, "its service is not in the compose files; -prune removes it", 0)
+	}
+	return nil
+}

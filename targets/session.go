@@ -1,0 +1,203 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"slipway/checkpoints"
+	"slipway/internal/compose"
+	"slipway/internal/console"
+	"slipway/internal/redact"
+	"slipway/internal/settings"
+	"slipway/scripts"
+)
+
+// session is one invocation of Mage: the destination it acts on and what it has learned of it. Several targets on
+// one command line share it.
+type session struct {
+	stack   Stack
+	dest    Destination
+	dir     string // the stack's folder, absolute
+	project compose.Project
+	console *console.Console
+	secrets *redact.Redactor
+	store   *checkpoints.Store
+	options options
+
+	target  string
+	started time.Time
+	lock    *checkpoints.Lock
+	run     *checkpoints.Run
+	passed  map[string]bool // phases that passed in this invocation
+	failure error
+	found   *verified // what verify found
+
+	mu       sync.Mutex
+	doing    string
+	resolved *compose.Model
+}
+
+var current *session
+
+// open makes the session, once an invocation. It reads and changes nothing but, where asked to change, makes the
+// state directory.
+func open(target string) (*session, error) {
+	if current != nil {
+		current.target = target
+		return current, nil
+	}
+	if err := declared.check(); err != nil {
+		return nil, err
+	}
+	dest, err := declared.destination(destinationName())
+	if err != nil {
+		return nil, err
+	}
+	dir, err := declared.path()
+	if err != nil {
+		return nil, err
+	}
+	name := declared.project(dest)
+	if other := os.Getenv("COMPOSE_PROJECT_NAME"); other != "" {
+		name = other
+	}
+	secrets := redact.New()
+	s := &session{
+		stack: declared, dest: dest, dir: dir, secrets: secrets, target: target, started: time.Now(),
+		console: console.New(os.Stdout, os.Stderr, secrets),
+		project: compose.Project{Name: name, Dir: dir, Files: dest.Files, EnvFile: dest.EnvFile, Profiles: dest.Profiles},
+		passed:  map[string]bool{},
+	}
+	if err := s.learnSecrets(); err != nil {
+		return nil, err
+	}
+	current = s
+	return s, nil
+}
+
+// learnSecrets tells the redactor every value that must not be seen: of the environment, the env file and secrets/.
+func (s *session) learnSecrets() error {
+	for _, pair := range os.Environ() {
+		if key, value, ok := strings.Cut(pair, "="); ok && redact.SecretKey(key) {
+			s.secrets.Add(value)
+		}
+	}
+	values, err := settings.Values(s.dir, s.envFile(), s.dest.Settings)
+	s.secrets.Add(values...)
+	return err
+}
+
+// look opens the state to read it: no lock, nothing made.
+func (s *session) look() error {
+	if s.store != nil {
+		return nil
+	}
+	dir, err := stateDir(s.project)
+	if err != nil {
+		return err
+	}
+	s.store, err = checkpoints.Look(dir, s.project.Name)
+	return err
+}
+
+// change makes this invocation a run: the state directory, the lock, the journal. Once; later targets go on in it.
+func (s *session) change(ctx context.Context) error {
+	if s.lock != nil {
+		return nil
+	}
+	dir, err := stateDir(s.project)
+	if err != nil {
+		return err
+	}
+	if s.store, err = checkpoints.Open(dir, s.project.Name); err != nil {
+		return err
+	}
+	s.store.Redact(s.secrets.String)
+	holder := checkpoints.Holder{PID: os.Getpid(), Who: who(), Target: s.target, Since: time.Now()}
+	if s.lock, err = s.store.Lock(ctx, holder, s.options.wait); err != nil {
+		return err
+	}
+	if s.run, err = s.store.Begin(s.lock, s.target); err != nil {
+		return err
+	}
+	return scripts.Unpack(filepath.Join(dir, "scripts"))
+}
+
+// end closes the run and gives the lock back.
+func (s *session) end() {
+	if s.run != nil {
+		if err := s.run.End(s.failure); err != nil {
+			s.console.Line(console.Warn, "journal", err.Error(), 0)
+		}
+		s.run = nil
+	}
+	if s.lock != nil {
+		_ = s.lock.Release() // closing the process releases it as well
+		s.lock = nil
+	}
+}
+
+// enter runs the body of a target in the session: signals taken over, and, where it changes something, as a run.
+// What the body returns becomes the target's Failure; a phase that failed below has recorded its own.
+func enter(ctx context.Context, target string, changes bool, set options, body func(context.Context, *session) error) error {
+	s, err := open(target)
+	if err != nil {
+		return refuse(ctx, fmt.Errorf("%s: %w", target, err))
+	}
+	s.options = s.options.merge(set)
+	ctx, stop := s.interruptible(ctx)
+	defer stop()
+	if changes {
+		if err := s.change(ctx); err != nil {
+			return refuse(ctx, fmt.Errorf("%s: %w", target, err))
+		}
+		defer s.end()
+	} else if err := s.look(); err != nil {
+		return refuse(ctx, fmt.Errorf("%s: %w", target, err))
+	}
+	if err := body(ctx, s); err != nil {
+		s.failure = err
+		return fail(ctx, exitUnexpected, err)
+	}
+	return nil
+}
+
+// stateDir is STATE_DIR, else the directory under /var/lib, else, where that can neither be used nor is there,
+// .deploy beside the compose files. A directory under /var/lib that is there and cannot be read is an error: a second
+// state directory would be a second lock.
+func stateDir(p compose.Project) (string, error) {
+	if dir := os.Getenv("STATE_DIR"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	system := filepath.Join("/var/lib/slipway", p.Name)
+	switch _, err := os.ReadDir(system); {
+	case err == nil:
+		return system, nil
+	case !errors.Is(err, os.ErrNotExist):
+		return "", fmt.Errorf("state directory: %w; run as the user who deployed last, or name another with STATE_DIR", err)
+	}
+	if os.Geteuid() == 0 {
+		return system, nil
+	}
+	return filepath.Join(p.Dir, ".deploy", p.Name), nil
+}
+
+// who is user@host, for the error of whoever finds the lock held.
+func who() string {
+	name := "uid " + fmt.Sprint(os.Getuid())
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return name
+	}
+	return name + "@" + host
+}

@@ -1,0 +1,79 @@
+package targets
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// magesTurn is how long Mage may take to install its own handler of SIGINT, which leaves a target after 5 s.
+const magesTurn = 100 * time.Millisecond
+
+// interruptible is ctx, ended by the first SIGINT, SIGTERM or SIGHUP: what waits stops, what acts is finished first.
+// A second signal leaves at once and says what may be half done. SIGPIPE ends nothing: `mage deploy | head -1` deploys.
+func (s *session) interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 4)
+	take := func() {
+		signal.Reset(syscall.SIGINT)
+		signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	}
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore: that, the children would inherit
+	take()
+	late := time.AfterFunc(magesTurn, take)
+
+	ended := make(chan struct{})
+	go func() {
+		select {
+		case sig := <-signals:
+			s.console.Line("note", "interrupted", fmt.Sprintf("by %s: %s is finished first; once more leaves at once", sig, s.acting()), 0)
+			cancel()
+		case <-ended:
+			return
+		}
+		select {
+		case <-signals:
+			s.console.Line("FAIL", s.target, "left at once: "+s.acting()+" may be half done; "+command("deploy")+" puts it right", 0)
+			leave(exitInterrupted)
+		case <-ended:
+		}
+	}()
+	var once sync.Once
+	return ctx, func() {
+		once.Do(func() {
+			late.Stop()
+			close(ended)
+			signal.Stop(signals)
+			cancel()
+		})
+	}
+}
+
+// leave ends the process without the rest of the run: the one place that does, on a second signal.
+func leave(code int) { os.Exit(code) } //nolint:forbidigo // the operator asked twice
+
+// acting names what is being done now, for the operator who wants to leave.
+func (s *session) acting() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.doing == "" {
+		return s.target
+	}
+	return s.doing
+}
+
+func (s *session) act(what string) (done func()) {
+	s.mu.Lock()
+	before := s.doing
+	s.doing = what
+	s.mu.Unlock()
+	return func() {
+		s.mu.Lock()
+		s.doing = before
+		s.mu.Unlock()
+	}
+}

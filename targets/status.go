@@ -1,0 +1,185 @@
+package targets
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"slipway/checkpoints"
+	"slipway/internal/compose"
+	"slipway/internal/console"
+)
+
+// Status prints what is recorded next to what is seen: each step, each container, the last failure and what to run next.
+//
+// It changes nothing and needs no lock. -json prints the same to stdout. Exit 0 also when the stack is not well: that is
+// for verify to say.
+func Status(ctx context.Context, json *bool) error {
+	return enter(ctx, "status", false, options{json: deref(json)}, func(ctx context.Context, s *session) error {
+		found, err := s.observe(ctx)
+		if err != nil {
+			return refuse(ctx, fmt.Errorf("status: %w", err))
+		}
+		if s.options.json {
+			return s.console.JSON(found)
+		}
+		s.show(found)
+		return nil
+	})
+}
+
+// observed is what `mage status -json` prints.
+type observed struct {
+	Project     string              `json:"project"`
+	Destination string              `json:"destination"`
+	Holder      *checkpoints.Holder `json:"holder,omitempty"`
+	Steps       []recorded          `json:"steps"`
+	Containers  []seen              `json:"containers"`
+	Engine      string              `json:"engine,omitempty"` // why the containers could not be looked at
+	Next        string              `json:"next"`
+}
+
+// seen is one container as the engine tells.
+type seen struct {
+	Name    string    `json:"name"`
+	Service string    `json:"service"`
+	Status  string    `json:"status"`
+	Since   time.Time `json:"since"`
+}
+
+func (s *session) observe(ctx context.Context) (observed, error) {
+	found := observed{Project: s.project.Name, Destination: s.dest.Name}
+	holder, held, err := s.store.Holder()
+	if err != nil {
+		return found, err
+	}
+	if held {
+		found.Holder = &holder
+	}
+	if found.Steps, err = s.recorded(holder, held); err != nil {
+		return found, err
+	}
+	containers, err := s.project.Containers(ctx)
+	if err != nil {
+		found.Engine = firstLine(err)
+	}
+	for _, c := range containers {
+		found.Containers = append(found.Containers, seen{Name: c.Name, Service: c.Service, Status: condition(c), Since: c.StartedAt})
+	}
+	found.Next = next(found)
+	return found, nil
+}
+
+// recorded is the checkpoint of one step.
+type recorded struct {
+	Step     string             `json:"step"`
+	State    checkpoints.State  `json:"state"`
+	Result   string             `json:"result,omitempty"`
+	Finished time.Time          `json:"finished,omitzero"`
+	Fault    *checkpoints.Fault `json:"fault,omitempty"`
+}
+
+// recorded reads the checkpoints of the steps. What is recorded as running while nobody holds the lock was interrupted.
+func (s *session) recorded(holder checkpoints.Holder, held bool) ([]recorded, error) {
+	var all []recorded
+	for _, step := range s.steps() {
+		record, exists, err := s.store.Record(step.Name)
+		if err != nil {
+			return nil, err
+		}
+		found := recorded{Step: step.Name, State: checkpoints.Pending}
+		if exists {
+			found = recorded{Step: step.Name, State: record.State, Result: record.Result, Finished: record.Finished, Fault: record.Error}
+		}
+		if found.State == checkpoints.Running && (!held || holder.Run != record.Run) {
+			found.State = checkpoints.Interrupted
+		}
+		all = append(all, found)
+	}
+	return all, nil
+}
+
+// summary is what failed, where and of which kind.
+func summary(fault checkpoints.Fault) string {
+	where := fault.Category
+	if fault.Script != "" {
+		where += fmt.Sprintf(": %s line %d, exit %d", fault.Script, fault.Line, fault.ExitCode)
+	}
+	return fault.Message + "\n(" + where + ")"
+}
+
+// condition is a container's state in a word or three.
+func condition(c compose.Container) string {
+	switch {
+	case c.Status == "exited":
+		return fmt.Sprintf("exited (%d)", c.ExitCode)
+	case c.Health != nil:
+		return c.Status + ", " + c.Health.Status
+	}
+	return c.Status
+}
+
+// next is the command that the operator needs now.
+func next(found observed) string {
+	if found.Holder != nil {
+		return "wait: " + found.Holder.Target + " is running"
+	}
+	for _, step := range found.Steps {
+		if step.State == checkpoints.Failed || step.State == checkpoints.Interrupted {
+			return fmt.Sprintf("%s   (resumes at %s)", command("deploy"), step.Step)
+		}
+		if step.Step == "rollout" && step.State == checkpoints.Pending {
+			return command("deploy")
+		}
+	}
+	return command("verify")
+}
+
+func (s *session) show(found observed) {
+	s.console.Print(fmt.Sprintf("%s at %s\n\n", found.Project, found.Destination))
+	if found.Holder != nil {
+		s.console.Print(fmt.Sprintf("held by %s (pid %d): %s since %s\n\n", found.Holder.Who, found.Holder.PID, found.Holder.Target, stamp(found.Holder.Since)))
+	}
+	words := map[checkpoints.State]console.Word{
+		checkpoints.Done: console.OK, checkpoints.Failed: console.Fail, checkpoints.Interrupted: console.Warn, checkpoints.Running: console.Run,
+	}
+	for _, step := range found.Steps {
+		word, ok := words[step.State]
+		if !ok {
+			word = console.Note
+		}
+		detail := string(step.State)
+		if !step.Finished.IsZero() {
+			detail += " " + stamp(step.Finished)
+		}
+		if step.Result != "" {
+			detail += "  " + step.Result
+		}
+		s.console.Table(word, step.Step, detail)
+		if step.Fault != nil {
+			s.console.Print(indent(summary(*step.Fault)))
+		}
+	}
+	s.console.Print("\n")
+	if found.Engine != "" {
+		s.console.Print("containers: " + found.Engine + "\n")
+	}
+	for _, c := range found.Containers {
+		s.console.Print(fmt.Sprintf("%-32s %-20s %s\n", c.Name, c.Status, since(c.Since)))
+	}
+	s.console.Print("\nnext: " + found.Next + "\n")
+}
+
+func indent(text string) string {
+	return "      " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n      ") + "\n"
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+
+func since(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return "since " + stamp(t)
+}
