@@ -42,7 +42,7 @@ func serve(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 	defer func() { err = cmp.Or(err, store.Close()) }()
 	b := &backend{store: store, metrics: newMetrics(), log: log}
 	if s.RedisAddr != "" {
-		b.queue = openQueue(s)
+		b.queue = openQueue(s, log)
 		defer func() { err = cmp.Or(err, b.queue.Close()) }()
 	}
 	if state, ok := b.readiness(ctx); !ok {

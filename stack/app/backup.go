@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"modernc.org/sqlite"
 )
@@ -129,8 +130,19 @@ func readOnly(path string) string {
 	return sqliteFile(path) + "?mode=ro&immutable=1"
 }
 
+// emptyFile makes a file for a copy in the making, and removes those that a killed backup or restore has left.
 func emptyFile(directory string) (string, error) {
-	file, err := os.CreateTemp(directory, ".freshtrack-*.tmp")
+	const pattern, abandoned = ".freshtrack-*.tmp", time.Hour
+	left, err := filepath.Glob(filepath.Join(directory, pattern))
+	if err != nil {
+		return "", err
+	}
+	for _, path := range left {
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > abandoned {
+			_ = os.Remove(path) // the next one tries again
+		}
+	}
+	file, err := os.CreateTemp(directory, pattern)
 	if err != nil {
 		return "", err
 	}

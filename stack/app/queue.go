@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 )
 
 // checkReading is the one kind of task; its payload is the reading's id.
@@ -23,7 +24,8 @@ func redisOptions(s Settings) asynq.RedisClientOpt {
 // queue is the backend's end of the worker's queue in Redis.
 type queue struct{ client *asynq.Client }
 
-func openQueue(s Settings) *queue {
+func openQueue(s Settings, log *slog.Logger) *queue {
+	redis.SetLogger(queueLog{log})
 	return &queue{client: asynq.NewClient(redisOptions(s))}
 }
 
@@ -48,6 +50,7 @@ func (q *queue) Close() error { return q.client.Close() }
 // consume calls check for each queued reading until the function it returns is called, which waits for those in work.
 // While Redis is away asynq tries again by itself; the worker's sweep goes on meanwhile.
 func consume(s Settings, log *slog.Logger, check func(context.Context, int64) error) (stop func(), err error) {
+	redis.SetLogger(queueLog{log})
 	server := asynq.NewServer(redisOptions(s), asynq.Config{
 		Concurrency: 4, TaskCheckInterval: 100 * time.Millisecond, ShutdownTimeout: 5 * time.Second,
 		Logger: queueLog{log}, LogLevel: asynq.WarnLevel,
@@ -65,7 +68,7 @@ func consume(s Settings, log *slog.Logger, check func(context.Context, int64) er
 	return server.Shutdown, nil
 }
 
-// queueLog gives asynq's lines the form of the others.
+// queueLog gives the lines of asynq and of its Redis client the form of the others.
 type queueLog struct{ *slog.Logger }
 
 func (l queueLog) Debug(args ...any) { l.Logger.Debug("queue", "detail", fmt.Sprint(args...)) }
@@ -73,3 +76,8 @@ func (l queueLog) Info(args ...any)  { l.Logger.Info("queue", "detail", fmt.Spri
 func (l queueLog) Warn(args ...any)  { l.Logger.Warn("queue", "detail", fmt.Sprint(args...)) }
 func (l queueLog) Error(args ...any) { l.Logger.Error("queue", "detail", fmt.Sprint(args...)) }
 func (l queueLog) Fatal(args ...any) { l.Logger.Error("queue", "detail", fmt.Sprint(args...)) }
+
+// Printf is where the Redis client reports lost connections.
+func (l queueLog) Printf(_ context.Context, format string, args ...any) {
+	l.Logger.Warn("queue", "detail", fmt.Sprintf(format, args...))
+}
