@@ -103,7 +103,7 @@ func engineFacts(ctx context.Context) (host.EngineFacts, error) {
 // modelChecks are the checks that need the compose files resolved: ports, scaling, the registry. Before config has
 // run, what the files require is not known yet; a question about ports does not need it.
 func (s *session) modelChecks(ctx context.Context) []host.Check {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	project := s.project
 	for _, setting := range s.dest.Settings {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // The oldest versions a stack can be deployed with: Compose 2.20 resolves
@@ -22,6 +23,9 @@ type EngineFacts struct {
 	Client, Engine, API, MinAPI, Compose, Buildx string
 }
 
+// engineLimit is longer than that of the other checks: on a busy machine the engine is slow, and no network is in it.
+const engineLimit = 10 * time.Second
+
 // Engine checks Docker and its Compose and buildx plugins: three checks over one
 // question. missing is the state of what is not there: [StateWarn] where the
 // prerequisites come next and install it, [StateFail] where nothing does.
@@ -36,9 +40,9 @@ func Engine(ask func(context.Context) (EngineFacts, error), missing string) []Ch
 		}
 	}
 	return []Check{
-		{Name: "docker", Look: judged(judgeEngine)},
-		{Name: "compose", Look: judged(judgeCompose)},
-		{Name: "buildx", Look: judged(judgeBuildx)},
+		{Name: "docker", Limit: engineLimit, Look: judged(judgeEngine)},
+		{Name: "compose", Limit: engineLimit, Look: judged(judgeCompose)},
+		{Name: "buildx", Limit: engineLimit, Look: judged(judgeBuildx)},
 	}
 }
 
