@@ -155,6 +155,77 @@ func TestDoRecordsWorkThatFinishedInSpiteOfACancellation(t *testing.T) {
 	}
 }
 
+func TestAStepIsAnnouncedOnceItIsRecordedRunningAndNotWhenItIsSkipped(t *testing.T) {
+	store, lock, run := begin(t)
+	var announced []Decision
+	step := Step{
+		Name: "build",
+		Announce: func(d Decision) {
+			announced = append(announced, d)
+			if record, ok, err := store.Record("build"); err != nil || !ok || record.State != Running {
+				t.Errorf("when it is announced: Record = %+v, %v, %v, want it running", record, ok, err)
+			}
+		},
+		Run: func(context.Context) (string, error) {
+			if len(announced) != 1 {
+				t.Errorf("announced %d times before the work, want once", len(announced))
+			}
+			return "", nil
+		},
+	}
+	for range 2 {
+		if _, err := store.Do(t.Context(), lock, run, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := (Decision{Step: "build", Run: true, Cause: "never run", State: Running}); len(announced) != 1 || announced[0] != want {
+		t.Errorf("announced %+v, want once %+v", announced, want)
+	}
+}
+
+func TestAnOutcomeIsRecordedAsTheWorkLeftItAndOtherInputsAsItFoundThem(t *testing.T) {
+	store, lock, run := begin(t)
+	volume, model := "none", "1"
+	step := Step{
+		Name: "migrate",
+		Inputs: func(context.Context) ([]Input, error) {
+			return []Input{Outcome("volume", volume), Value("model", model)}, nil
+		},
+		Run: func(context.Context) (string, error) {
+			volume = "created"
+			return "", nil
+		},
+	}
+	for _, test := range []struct {
+		change func()
+		want   string
+	}{
+		{func() {}, "run: never run"},
+		{func() {}, "skip: unchanged"},
+		{func() { volume = "another" }, "run: volume changed"},
+		{func() {}, "skip: unchanged"},
+		{func() { model = "2" }, "run: model changed"},
+	} {
+		test.change()
+		decision, err := store.Do(t.Context(), lock, run, step)
+		if got := brief([]Decision{decision}); err != nil || got != test.want {
+			t.Errorf("Do = %q, %v, want %q", got, err, test.want)
+		}
+	}
+	step.Run = func(context.Context) (string, error) {
+		model = "changed meanwhile"
+		return "", nil
+	}
+	model = "3"
+	if _, err := store.Do(t.Context(), lock, run, step); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := store.Plan(t.Context(), []Step{step})
+	if err != nil || brief(plan) != "run: model changed" {
+		t.Errorf("Plan = %+v, %v, want what changed during the work to be a change", plan, err)
+	}
+}
+
 func TestNoSecretReachesRecordOrJournal(t *testing.T) {
 	const secret = "correct-horse"
 	store, lock, run := begin(t)

@@ -3,6 +3,7 @@ package checkpoints
 import (
 	"bufio"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The test binary starts itself again where a test needs another process: one
@@ -33,11 +36,28 @@ func TestMain(m *testing.M) {
 	signal.Ignore(syscall.SIGXFSZ)
 	help, ok := helpers[os.Getenv(helperKey)]
 	if !ok {
+		flag.Parse()
+		if flag.Lookup("test.bench").Value.String() == "" {
+			useMemory()
+		}
 		os.Exit(m.Run())
 	}
 	if err := help(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+}
+
+// useMemory puts the tests' directories into memory where there is such a file
+// system: the tests end processes and not the machine, and write a lot.
+// Benchmarks measure the disk.
+func useMemory() {
+	const memory = "/dev/shm"
+	if unix.Access(memory, unix.W_OK) != nil {
+		return
+	}
+	if err := os.Setenv("TMPDIR", memory); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	}
 }
 
