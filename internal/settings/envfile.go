@@ -112,7 +112,7 @@ func (f *EnvFile) Get(key string) (string, bool) {
 // bash read alike; the error names the key only.
 func (f *EnvFile) Set(key, value string) error {
 	if !keyName.MatchString(key) || bashOwns[key] {
-		return refuse(Problem{Path: f.path, Key: key, Why: "is no name that an env file can set"})
+		return refuse(Problem{Path: f.path, Key: fmt.Sprintf("%q", key), Why: "is no name that an env file can set"})
 	}
 	text, err := quote(value)
 	if err != nil {

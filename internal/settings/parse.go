@@ -112,37 +112,44 @@ func next(text string) (statement, string, error) {
 	if value != "" && (value[0] == '\'' || value[0] == '"') {
 		var size int
 		var err error
-		if s.value, size, err = quoted(value); err != nil {
-			return s, text[whole:], err
-		}
+		s.value, size, err = quoted(value)
 		s.raw = text[:len(found[0])+size]
-		return s, text[len(s.raw):], nil
+		return s, text[len(s.raw):], err
 	}
 	var err error
 	s.value, err = plain(line[len(found[0]):])
 	return s, text[whole:], err
 }
 
-// quoted reads a value in quotes at the beginning of text, and what follows it on its last line.
+// quoted reads a value in quotes at the beginning of text, and what follows it on its last line. Where the quote is not
+// closed it takes all of the text: what follows may be the rest of a secret, and must not be read as keys.
 func quoted(text string) (value string, size int, err error) {
 	mark := text[:1]
 	end := strings.Index(text[1:], mark)
 	if end < 0 {
-		return "", 0, errors.New("its quote is never closed")
+		return "", len(text), errors.New("its quote is never closed")
 	}
 	value = text[1 : 1+end]
 	tail := trailer.FindString(text[end+2:])
-	switch {
-	case tail == "" && text[end+2:] != "" && strings.Contains(value, "\n"):
-		return "", 0, errors.New("its quote is not closed in its line")
-	case mark == `"` && strings.ContainsAny(value, "$`\\"):
-		return "", 0, errors.New("holds $, ` or \\ in double quotes, which are not read alike: use single quotes")
-	case strings.HasSuffix(value, `\`):
-		return "", 0, errors.New("ends with a backslash before its quote, which is not read alike")
-	case tail == "" && text[end+2:] != "":
-		return "", 0, errors.New("something follows its closing quote")
+	size = end + 2 + len(tail)
+	stray := tail == "" && text[end+2:] != ""
+	if stray {
+		size = len(text)
+		if stop := strings.IndexByte(text[end+2:], '\n'); stop >= 0 {
+			size = end + 2 + stop + 1
+		}
 	}
-	return value, end + 2 + len(tail), nil
+	switch {
+	case stray && strings.Contains(value, "\n"):
+		return "", len(text), errors.New("its quote is not closed in its line")
+	case mark == `"` && strings.ContainsAny(value, "$`\\"):
+		return "", size, errors.New("holds $, ` or \\ in double quotes, which are not read alike: use single quotes")
+	case strings.HasSuffix(value, `\`):
+		return "", size, errors.New("ends with a backslash before its quote, which is not read alike")
+	case stray:
+		return "", size, errors.New("something follows its closing quote")
+	}
+	return value, size, nil
 }
 
 // plain reads a value without quotes from the rest of its line.

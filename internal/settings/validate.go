@@ -188,7 +188,7 @@ func NonBlank(s string) error {
 	return nil
 }
 
-var placeholder = regexp.MustCompile(`(?i)change[-_ ]?me|replace[-_ ]?me|(^|[/@._-])your[-_ ]|^<.*>$|(^|[/@.])example\.(com|org|net)\b|\.(example|invalid)$` +
+var placeholder = regexp.MustCompile(`(?i)(^|[^a-z])(change|replace)[-_ ]?me([^a-z]|$)|(^|[/@._-])your[-_ ]|^<.*>$|(^|[/@.])example\.(com|org|net)\b|\.(example|invalid)$` +
 	`|^x{3,}|^(todo|fixme|tbd|placeholder)\b|^(password|secret|insert[-_ ].*)$|^\.{3}$|^…$`)
 
 // Placeholder refuses what a template leaves for the operator to fill in: changeme, your-domain, example.com, xxx, TODO.
