@@ -14,6 +14,7 @@ import (
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
+	"slipway/internal/console"
 )
 
 // build builds the images whose contexts are in this checkout.
@@ -50,7 +51,7 @@ func (s *session) build() checkpoints.Step {
 			for _, service := range services {
 				args = append(args, service.Name)
 			}
-			return fmt.Sprintf("%d images", len(services)), s.interruptibleScript(ctx, "deploy.sh", args...)
+			return console.Count(len(services), "image"), s.interruptibleScript(ctx, "deploy.sh", args...)
 		},
 	}
 }

@@ -57,6 +57,11 @@ func config(ctx context.Context) error {
 		if err != nil {
 			return "", err
 		}
+		for i, path := range written.Files {
+			if rel, err := filepath.Rel(s.dir, path); err == nil {
+				written.Files[i] = filepath.Join(s.stack.Dir, rel)
+			}
+		}
 		return "wrote " + strings.Join(written.Files, ", "), nil
 	})
 }

@@ -55,7 +55,7 @@ func preflight(ctx context.Context) error {
 		if failed := host.Failed(findings); len(failed) > 0 {
 			return "", findingsError(failed)
 		}
-		detail := fmt.Sprintf("%d checks", len(findings))
+		detail := console.Count(len(findings), "check")
 		if warnings > 0 {
 			detail += fmt.Sprintf(", %d to know about", warnings)
 		}

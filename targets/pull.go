@@ -55,7 +55,7 @@ func (s *session) pull() checkpoints.Step {
 			if missing, err := s.missingImage(ctx, services); err != nil || missing == "" {
 				return "every image is here", err
 			}
-			return fmt.Sprintf("%d images", len(names)), s.pullWithRetries(ctx, names)
+			return console.Count(len(names), "image"), s.pullWithRetries(ctx, names)
 		},
 	}
 }

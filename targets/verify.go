@@ -60,7 +60,8 @@ func verify(ctx context.Context) error {
 			return "", fail(ctx, exitFailed, fmt.Errorf("verify: %w", err), command("status"))
 		}
 		s.found = &found
-		return fmt.Sprintf("%d services, %d addresses, %d passes each", len(found.Services), len(answers), s.options.passesWanted()), nil
+		return fmt.Sprintf("%s, %s, %s each", console.Count(len(found.Services), "container"),
+			console.Count(len(answers), "answer"), passes(s.options.passesWanted())), nil
 	})
 }
 
@@ -104,6 +105,14 @@ func (s *session) verifyAddresses(ctx context.Context, well bool) ([]health.Answ
 			s.console.Line(console.Wait, a.Name, a.Reason, 0)
 		}
 	}), nil
+}
+
+// passes is how often in a row something was well.
+func passes(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 func answersError(answers []health.Answer) error {

@@ -69,9 +69,9 @@ func (c *Console) Terminal() bool { return c.err.terminal }
 
 // Line writes one line of progress: a word, its subject, a detail and, where took is not zero, how long it took.
 func (c *Console) Line(word Word, subject, detail string, took time.Duration) {
-	text := fmt.Sprintf("%-15s %s", subject, detail)
+	text := fmt.Sprintf("%-18s %s", subject, detail)
 	if took > 0 {
-		text = fmt.Sprintf("%-58s %6s", text, seconds(took))
+		text = fmt.Sprintf("%-60s %7s", text, seconds(took))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,7 +109,7 @@ func (c *Console) Print(text string) {
 func (c *Console) Table(word Word, subject, detail string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.write(c.out, c.first(c.out, word)+strings.TrimRight(fmt.Sprintf("%-15s %s", subject, detail), " ")+"\n")
+	c.write(c.out, c.first(c.out, word)+strings.TrimRight(fmt.Sprintf("%-18s %s", subject, detail), " ")+"\n")
 }
 
 // JSON writes v to stdout as indented JSON.
@@ -125,6 +125,14 @@ func (c *Console) JSON(v any) error {
 // write ignores an error: a reader that left (`mage deploy | head`) must not stop a deployment.
 func (c *Console) write(s stream, text string) {
 	_, _ = io.WriteString(s.w, c.secrets.String(text))
+}
+
+// Count is a number with its noun: 1 image, 3 images.
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // seconds is a duration as an operator reads it: 0.1s, 12.4s, 3m05s.
