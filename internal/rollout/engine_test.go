@@ -16,8 +16,8 @@ import (
 
 func TestOnTheEngineASurgeDropsNoRequest(t *testing.T) {
 	t.Parallel()
-	s := newStand(t, "deploy: {replicas: 2}, stop_grace_period: 5s")
-	if result := s.mustDeploy("backend"); result != "2 started" {
+	s := newStand(t, "stop_grace_period: 5s")
+	if result := s.mustDeploy("backend"); result != "1 started" {
 		t.Errorf("first: %q", result)
 	}
 	s.mustDeploy("client")
@@ -28,7 +28,7 @@ func TestOnTheEngineASurgeDropsNoRequest(t *testing.T) {
 
 	s.release("broken")
 	_, err := s.deploy("backend")
-	if !errors.Is(err, ErrStillServes) || !strings.Contains(fmt.Sprint(err), "exited (1)") {
+	if !errors.Is(err, ErrStillServes) || !strings.Contains(fmt.Sprint(err), "the old containers still serve: ") {
 		t.Errorf("broken version: error %v", err)
 	}
 	if after := ids(s.containers()); !slices.Equal(after, before) {
@@ -36,7 +36,7 @@ func TestOnTheEngineASurgeDropsNoRequest(t *testing.T) {
 	}
 
 	s.release("2")
-	if result := s.mustDeploy("backend"); result != "2 replaced, none before its successor was ready" {
+	if result := s.mustDeploy("backend"); result != "1 replaced, none before its successor was ready" {
 		t.Errorf("surge: %q", result)
 	}
 	for _, id := range ids(s.containers()) {
@@ -110,6 +110,42 @@ func TestOnTheEngineALeftoverThatIsAloneKeepsTheData(t *testing.T) {
 func halfMade(c compose.Container) bool {
 	_, left := leftover(compose.Service{}, c)
 	return left
+}
+
+func TestOnTheEngineOnlyWhatHasNoServiceIsPruned(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, "profiles: [extra]")
+	for _, service := range []string{"backend", "gone"} {
+		s.docker("run", "-d", "-v", "/data", "--name", s.project.Name+"-"+service,
+			"--label", compose.ProjectLabel+"="+s.project.Name, "--label", compose.ServiceLabel+"="+service, s.image)
+	}
+	volumes := s.docker("inspect", "--format", "{{range .Mounts}}{{.Name}}{{end}}", s.project.Name+"-gone")
+	t.Cleanup(func() {
+		s.docker("rm", "-f", "-v", s.project.Name+"-backend")
+		s.docker("volume", "rm", strings.TrimSpace(volumes)) // fails the test if the volume is gone
+	})
+	model, err := s.project.Model(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := s.project.ServiceNames(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.project.Containers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	orphans := Orphans(model, all, known...)
+	if len(orphans) != 1 || orphans[0].Service != "gone" {
+		t.Fatalf("orphans %v, want the container of gone", orphans)
+	}
+	if err := Prune(t.Context(), s.acts(), orphans); err != nil {
+		t.Fatal(err)
+	}
+	if found := s.containers(); len(found) != 1 {
+		t.Errorf("containers of the inactive profile %v, want one", found)
+	}
 }
 
 func (s *stand) mustHeal(version, kept string) {

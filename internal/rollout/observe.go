@@ -33,6 +33,9 @@ func Holds(service compose.Service, containers []compose.Container, imageID stri
 		if gone := missing(service, found); gone != 0 {
 			return fmt.Sprintf("container %s-%d is gone", service.Name, gone)
 		}
+		if len(found) > service.Replicas {
+			return fmt.Sprintf("%d containers run, %d wanted", len(found), service.Replicas)
+		}
 		return fmt.Sprintf("%d of %d containers run", len(found), service.Replicas)
 	}
 	for _, c := range found {

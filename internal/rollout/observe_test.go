@@ -37,7 +37,7 @@ func TestHoldsSaysWhatIsWrong(t *testing.T) {
 		{"one gone", compose.Service{Replicas: 2}, []compose.Container{up(2)}, "", "container backend-1 is gone"},
 		{"one gone, numbers do not tell", compose.Service{Replicas: 2}, []compose.Container{up(4)}, "", "1 of 2 containers run"},
 		{"two gone", compose.Service{Replicas: 3}, []compose.Container{up(1)}, "", "1 of 3 containers run"},
-		{"one too many", compose.Service{Replicas: 1}, []compose.Container{up(1), up(2)}, "", "2 of 1 containers run"},
+		{"one too many", compose.Service{Replicas: 1}, []compose.Container{up(1), up(2)}, "", "2 containers run, 1 wanted"},
 		{"killed", compose.Service{Replicas: 1}, []compose.Container{container(1, "exited", 137)}, "", "container backend-1 exited (137)"},
 		{"ended well", compose.Service{Replicas: 1}, []compose.Container{container(1, "exited", 0)}, "", "container backend-1 exited (0)"},
 		{"restart loop", compose.Service{Replicas: 1}, []compose.Container{container(1, "restarting", 2)}, "", "container backend-1 is restarting (exited 2)"},

@@ -21,7 +21,10 @@ import (
 //
 // It is not a checkpoint. When it is lost, nothing is known of the containers that are there, and the
 // next rollout that has a cause replaces them once more than needed.
-type Origins struct{ dir string }
+type Origins struct {
+	dir   string
+	write func(path string, data []byte, perm fs.FileMode) error
+}
 
 // OpenOrigins uses a directory inside the state directory, and creates it if needed. Only the holder of
 // the deployment's lock may do so.
@@ -29,7 +32,7 @@ func OpenOrigins(dir string) (*Origins, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create the directory of container origins: %w", err)
 	}
-	return &Origins{dir: dir}, nil
+	return &Origins{dir: dir, write: checkpoints.WriteFile}, nil
 }
 
 // origin is what is known of one service's containers.
@@ -89,7 +92,7 @@ func (o *Origins) save(service string, past origin) error {
 	if err != nil {
 		return fmt.Errorf("encode the origins of its containers: %w", err)
 	}
-	if err := checkpoints.WriteFile(o.path(service), append(data, '\n'), 0o600); err != nil {
+	if err := o.write(o.path(service), append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("write the origins of its containers: %w", err)
 	}
 	return nil
@@ -129,7 +132,7 @@ func (o *Origins) key() ([]byte, error) {
 	if _, err := rand.Read(key); err != nil {
 		return nil, fmt.Errorf("make the key of container origins: %w", err)
 	}
-	if err := checkpoints.WriteFile(path, key, 0o600); err != nil {
+	if err := o.write(path, key, 0o600); err != nil {
 		return nil, fmt.Errorf("write the key of container origins: %w", err)
 	}
 	return key, nil

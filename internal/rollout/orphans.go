@@ -6,8 +6,8 @@ import "slipway/internal/compose"
 // and removed with Prune when the operator asks for it. One-off runs are not among them while they run:
 // that is somebody's session.
 //
-// The model must know the services of inactive profiles by their names, or these count as orphans; pass
-// them as known.
+// A model has the services of active profiles only; known are the names of the others, from
+// compose.Project.ServiceNames, so that their containers do not count as orphans.
 func Orphans(model *compose.Model, containers []compose.Container, known ...string) []compose.Container {
 	has := map[string]bool{}
 	for name := range model.Services {

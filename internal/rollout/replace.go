@@ -38,7 +38,7 @@ func (r *roll) replace(ctx context.Context, found []compose.Container) (string, 
 	if err != nil {
 		return "", err
 	}
-	return result, r.acts.Wait(ctx, service.Name, nil)
+	return result, r.wait(ctx, nil)
 }
 
 func (r *roll) act(ctx context.Context, step string, found []compose.Container) error {

@@ -72,7 +72,7 @@ func TestAStoppedContainerOfTheWantedConfigurationIsStartedAsItIs(t *testing.T) 
 func TestAReplacedContainerThatFailsIsAFailure(t *testing.T) {
 	w, origins := deployed(t, newWorld(stateful(1)))
 	w.image = "sha256:2"
-	w.sick = func(*box) error { return errors.New("exited (1)") }
+	w.sick = func(*box) error { return errors.New(`service "backend": exited (1)`) }
 	if _, err := w.deploy(t, origins); err == nil || err.Error() != `service "backend": exited (1)` {
 		t.Errorf("error %v", err)
 	}

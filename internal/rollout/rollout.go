@@ -18,7 +18,7 @@ type Acts struct {
 	// killed during a recreate leaves the service down.
 	Script func(ctx context.Context, step string, args ...string) error
 	// Wait returns when the containers with these ids are well, or says why one is not. Without ids it
-	// waits for every container of the service.
+	// waits for every container of the service. Its error names the service.
 	Wait func(ctx context.Context, service string, ids []string) error
 	// Containers lists every container of the project.
 	Containers func(ctx context.Context) ([]compose.Container, error)
@@ -37,7 +37,7 @@ type Target struct {
 }
 
 // ErrStillServes marks the failure of a surge: the new containers failed and are removed, the old
-// ones were never stopped.
+// ones were never stopped. It leads the message, for what follows may be many lines of a log.
 var ErrStillServes = errors.New("the old containers still serve")
 
 // Service brings one service to what its target says, then returns one line about what it did. It can
@@ -46,11 +46,22 @@ var ErrStillServes = errors.New("the old containers still serve")
 func Service(ctx context.Context, acts Acts, origins *Origins, target Target) (string, error) {
 	r := &roll{acts: acts, origins: origins, target: target}
 	result, err := r.run(ctx)
-	if err != nil {
+	var own *named
+	switch {
+	case errors.As(err, &own):
+		return "", err
+	case err != nil:
 		return "", fmt.Errorf("service %q: %w", target.Service.Name, err)
 	}
 	return result, nil
 }
+
+// named is an error whose text names the service already.
+type named struct{ err error }
+
+func (n *named) Error() string { return n.err.Error() }
+
+func (n *named) Unwrap() error { return n.err }
 
 // roll is one call of Service.
 type roll struct {
@@ -158,6 +169,14 @@ func (r *roll) compose(ctx context.Context, step string, replicas int) error {
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("stopped after %q: %w", step, err)
+	}
+	return nil
+}
+
+// wait returns when the containers with these ids, or all of the service, are well.
+func (r *roll) wait(ctx context.Context, ids []string) error {
+	if err := r.acts.Wait(ctx, r.target.Service.Name, ids); err != nil {
+		return &named{err}
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (r *roll) surge(ctx context.Context, found []compose.Container) (string, er
 		return "", err
 	}
 	if len(old) == 0 && added == 0 && len(excess) == 0 {
-		return "already as wanted", r.acts.Wait(ctx, service.Name, nil)
+		return "already as wanted", r.wait(ctx, nil)
 	}
 	if len(old) == 0 {
 		return changed(service.Replicas, len(keep)), nil
@@ -73,11 +73,10 @@ func (r *roll) add(ctx context.Context, keep, old []compose.Container, added int
 
 // prove waits for new containers and falls back to the old ones when they fail.
 func (r *roll) prove(ctx context.Context, fresh, old []compose.Container) error {
-	err := r.acts.Wait(ctx, r.target.Service.Name, ids(fresh))
-	if err == nil {
-		return nil
+	if err := r.wait(ctx, ids(fresh)); err != nil {
+		return r.fallBack(ctx, fresh, old, err)
 	}
-	return r.fallBack(ctx, fresh, old, err)
+	return nil
 }
 
 // fallBack removes new containers that failed, if there are old ones that serve. Without old ones the
@@ -89,7 +88,11 @@ func (r *roll) fallBack(ctx context.Context, fresh, old []compose.Container, cau
 	if err := r.retire(ctx, fresh); err != nil {
 		return errors.Join(cause, err)
 	}
-	return fmt.Errorf("%w; %w", cause, ErrStillServes)
+	var own *named
+	if !errors.As(cause, &own) {
+		cause = &named{fmt.Errorf("service %q: %w", r.target.Service.Name, cause)}
+	}
+	return fmt.Errorf("%w: %w", ErrStillServes, cause)
 }
 
 // alive tells whether a container serves, or may the next moment.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"testing"
@@ -170,7 +171,7 @@ func (w *world) wait(ctx context.Context, _ string, ids []string) error {
 		return errKilled
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return fmt.Errorf("service %q: %w", w.service.Name, err)
 	}
 	for _, b := range w.boxes {
 		if ids != nil && !slices.Contains(ids, b.ID) {
@@ -234,11 +235,13 @@ func (w *world) check(t *testing.T) {
 	}
 }
 
+// openOrigins gives origins whose writes do not wait for the disk: what is killed here is no machine.
 func openOrigins(t *testing.T) *Origins {
 	t.Helper()
 	origins, err := OpenOrigins(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
+	origins.write = os.WriteFile
 	return origins
 }
