@@ -95,10 +95,10 @@ func collect(dir string, s Setting, env *EnvFile, lookup func(string) (string, b
 	}
 	if value, found := lookup(s.Key); found && value != "" {
 		if strings.TrimSpace(value) == "" {
-			return Answer{}, false, refuse(Problem{Key: s.Key, Why: "is blank in the environment"})
+			return Answer{}, false, refuse(Problem{Key: s.Key, Why: "is blank; from the environment"})
 		}
 		if err := s.Check(value); err != nil {
-			return Answer{}, false, refuse(Problem{Key: s.Key, Why: err.Error() + " (from the environment)"})
+			return Answer{}, false, refuse(Problem{Key: s.Key, Why: err.Error() + "; from the environment"})
 		}
 		return Answer{s, s.normal(value), Environment}, true, nil
 	}
