@@ -54,7 +54,7 @@ func TestWhatCannotHealFailsBeforeTheTimeIsUp(t *testing.T) {
 		`{"Status":"exited","StartedAt":"t","Error":"no such file","ExitCode":127}`:   "web did not start",
 		`{"Status":"exited","StartedAt":"t","Error":"","ExitCode":137,"Health":null}`: "web exited with code 137",
 	} {
-		r := waitFor(t, "600", "web", state, "no")
+		r := waitFor(t, "20", "web", state, "no")
 		r.wantCode(t, 4)
 		r.wantSaid(t, sentence)
 	}

@@ -1,0 +1,122 @@
+package dev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// tags are the build tags under which code hides from a plain build.
+const tags = "mage,engine,soak,services"
+
+// linters are the parts of Lint. Each sees the whole repository.
+func linters() []part {
+	return []part{
+		{"gofmt", lintFormat},
+		{"go vet", lintVet},
+		{"go mod tidy", lintModules},
+		{"golangci-lint", lintGo},
+		{"shellcheck", lintShell},
+		{"shfmt", lintShellFormat},
+		{"yamllint", lintYAML},
+	}
+}
+
+func lintFormat(ctx context.Context) error {
+	sources, err := files(".", named(".go"))
+	if err != nil {
+		return err
+	}
+	wrong, err := command{argv: append([]string{"gofmt", "-s", "-l"}, sources...)}.output(ctx)
+	if err != nil {
+		return err
+	}
+	if wrong != "" {
+		return fmt.Errorf("not formatted: %s", strings.Join(strings.Fields(wrong), ", "))
+	}
+	return nil
+}
+
+func lintVet(ctx context.Context) error {
+	mods, err := codeModules(".")
+	if err != nil {
+		return err
+	}
+	return each(mods, func(mod string) error {
+		return command{dir: mod, argv: []string{"go", "vet", "-tags", tags, "./..."}}.run(ctx)
+	})
+}
+
+func lintModules(ctx context.Context) error {
+	mods, err := modules(".")
+	if err != nil {
+		return err
+	}
+	return each(mods, func(mod string) error {
+		return command{dir: mod, argv: []string{"go", "mod", "tidy", "-diff"}}.run(ctx)
+	})
+}
+
+// lintGo builds the linter that tools/lint pins; the build cache makes that a
+// matter of a second the next time.
+func lintGo(ctx context.Context) error {
+	linter, err := filepath.Abs(filepath.Join(".build", "golangci-lint"))
+	if err != nil {
+		return fmt.Errorf("find the checkout: %w", err)
+	}
+	build := command{dir: filepath.Join("tools", "lint"), argv: []string{
+		"go", "build", "-o", linter, "github.com/golangci/golangci-lint/v2/cmd/golangci-lint",
+	}}
+	if err := build.run(ctx); err != nil {
+		return err
+	}
+	config, err := filepath.Abs(".golangci.yml")
+	if err != nil {
+		return fmt.Errorf("find the checkout: %w", err)
+	}
+	mods, err := codeModules(".")
+	if err != nil {
+		return err
+	}
+	return each(mods, func(mod string) error {
+		return command{dir: mod, argv: []string{linter, "run", "--config", config}}.run(ctx)
+	})
+}
+
+func lintShell(ctx context.Context) error { return overShell(ctx, "shellcheck") }
+
+func lintShellFormat(ctx context.Context) error {
+	return overShell(ctx, "shfmt", "-d", "-i", "4", "-ci")
+}
+
+func overShell(ctx context.Context, argv ...string) error {
+	scripts, err := files(".", shell)
+	if err != nil {
+		return err
+	}
+	return command{argv: append(argv, scripts...)}.run(ctx)
+}
+
+func lintYAML(ctx context.Context) error {
+	config := filepath.Join("stack", ".yamllint")
+	if _, err := os.Stat(config); err != nil {
+		return fmt.Errorf("find yamllint's rules: %w", err)
+	}
+	documents, err := files(".", named(".yml", ".yaml"))
+	if err != nil {
+		return err
+	}
+	return command{argv: append([]string{"yamllint", "--strict", "-c", config}, documents...)}.run(ctx)
+}
+
+// each does it for all, the ones after a failure too.
+func each(dirs []string, do func(dir string) error) error {
+	var failures []error
+	for _, dir := range dirs {
+		failures = append(failures, do(dir))
+	}
+	return errors.Join(failures...)
+}

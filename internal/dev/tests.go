@@ -1,0 +1,75 @@
+package dev
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// quickTests are those that need no engine.
+func quickTests(ctx context.Context) error {
+	mods, err := codeModules(".")
+	if err != nil {
+		return err
+	}
+	return each(mods, func(mod string) error {
+		return command{dir: mod, argv: []string{"go", "test", "./..."}}.run(ctx)
+	})
+}
+
+// taggedTests runs the tests that exist under the tag alone, one package at a time
+// for they share one engine. The quick ones beside them have had their run.
+func taggedTests(tag, timeout string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		found, err := tagged(".", tag)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return fmt.Errorf("there is no test with the build tag %s", tag)
+		}
+		mods, err := codeModules(".")
+		if err != nil {
+			return err
+		}
+		byModule := map[string]map[string][]string{}
+		for dir, tests := range found {
+			mod := moduleOf(mods, filepath.Join(dir, "go.mod"))
+			if byModule[mod] == nil {
+				byModule[mod] = map[string][]string{}
+			}
+			byModule[mod][dir] = tests
+		}
+		return each(slices.Sorted(maps.Keys(byModule)), func(mod string) error {
+			argv, err := goTest(tag, timeout, mod, byModule[mod])
+			if err != nil {
+				return err
+			}
+			return command{dir: mod, argv: argv}.run(ctx)
+		})
+	}
+}
+
+// goTest is the command that runs these tests of a module, named by the directory
+// of their package.
+func goTest(tag, timeout, mod string, tests map[string][]string) ([]string, error) {
+	var packages, names []string
+	for _, dir := range slices.Sorted(maps.Keys(tests)) {
+		rel, err := filepath.Rel(mod, dir)
+		if err != nil {
+			return nil, fmt.Errorf("find the package %s in its module: %w", dir, err)
+		}
+		packages = append(packages, "./"+filepath.ToSlash(rel))
+		names = append(names, tests[dir]...)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	argv := []string{
+		"go", "test", "-tags", strings.Join(append([]string{tag}, implied[tag]...), ","), "-p", "1", "-count", "1", "-timeout", timeout,
+		"-run", "^(" + strings.Join(names, "|") + ")$",
+	}
+	return append(argv, packages...), nil
+}
