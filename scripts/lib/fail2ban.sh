@@ -3,19 +3,24 @@
 # while. Only functions; source it after firewall.sh.
 
 look_fail2ban() {
-    local jail=${SYSTEM_ROOT:-}/etc/fail2ban/jail.d/slipway.local pid=
-    [[ ! -r ${SYSTEM_ROOT:-}/var/run/fail2ban/fail2ban.pid ]] || pid=$(<"${SYSTEM_ROOT:-}/var/run/fail2ban/fail2ban.pid")
+    local jail=${SYSTEM_ROOT:-}/etc/fail2ban/jail.d/slipway.local
     if ! present fail2ban-client; then
         lacks 'fail2ban is not installed'
     elif [[ ! -f $jail ]]; then
         lacks 'the sshd jail is not configured'
     elif [[ $(id -u) == 0 && $(<"$jail") != "$(sshd_jail)" ]]; then # only root sees SSH's ports
         lacks 'the sshd jail is out of date'
-    elif [[ -z $pid || ! -d /proc/$pid ]]; then
+    elif ! fail2ban_runs; then
         lacks 'fail2ban does not run'
     else
         printf 'the sshd jail is on\n'
     fi
+}
+
+# fail2ban_runs: asking its client would take longer than all other checks.
+fail2ban_runs() {
+    local file=${SYSTEM_ROOT:-}/var/run/fail2ban/fail2ban.pid
+    [[ -r $file && -d /proc/$(<"$file") ]]
 }
 
 install_fail2ban() {
@@ -35,8 +40,11 @@ install_fail2ban() {
         run install -m 0640 /dev/null "${SYSTEM_ROOT:-}/var/log/auth.log"
     fi
     run mkdir -p "${SYSTEM_ROOT:-}/var/run/fail2ban"
-    # restart of a server that is not there starts one
-    run fail2ban-client restart
+    if fail2ban_runs; then
+        run fail2ban-client reload
+    else
+        run fail2ban-client start
+    fi
 }
 
 sshd_jail() {
