@@ -52,6 +52,7 @@ type waiter struct {
 	found    chan found
 	looking  bool
 	nextLook time.Time
+	earliest time.Time // no look before, whatever calls for one
 	tick     time.Duration
 	looked   bool      // once, with or without an answer
 	lostAt   time.Time // since when the engine does not answer; zero while it does
@@ -168,9 +169,7 @@ func (w *waiter) takeLook(ctx context.Context, f found) error {
 	now := time.Now()
 	w.looking, w.looked = false, true
 	// A look of many containers takes a while, and a storm of events must not keep the engine busy with looks alone.
-	if earliest := now.Add(max(lookSpacing, now.Sub(f.looked)/2)); w.nextLook.Before(earliest) {
-		w.nextLook = earliest
-	}
+	w.earliest = now.Add(max(lookSpacing, now.Sub(f.looked)/2))
 	switch {
 	case errors.Is(f.err, compose.ErrNoDocker):
 		return fmt.Errorf("wait for health: %w", f.err)
@@ -291,14 +290,12 @@ func (w *waiter) expire(now time.Time) (Report, error) {
 
 // sleep is how long nothing needs to be done unless something is reported.
 func (w *waiter) sleep(now time.Time) time.Duration {
-	next := w.nextLook
+	next := w.lookDue(now)
 	if w.looking {
 		next = now.Add(lastTick)
-	} else if due := w.lookDue(now); due.Before(next) {
-		next = due
 	}
 	for _, watch := range w.watches {
-		if watch.wantsCheck() && watch.next.Before(next) {
+		if w.lostAt.IsZero() && watch.wantsCheck() && watch.next.Before(next) {
 			next = watch.next
 		}
 	}
@@ -310,6 +307,9 @@ func (w *waiter) sleep(now time.Time) time.Duration {
 func (w *waiter) lookDue(now time.Time) time.Time {
 	due := w.nextLook
 	for _, watch := range w.watches {
+		if !w.lostAt.IsZero() {
+			break
+		}
 		if age := watch.windowEnd(w.o.Window); age.After(watch.looked) && age.Before(due) {
 			due = age
 		}
@@ -318,6 +318,9 @@ func (w *waiter) lookDue(now time.Time) time.Time {
 				due = soon
 			}
 		}
+	}
+	if due.Before(w.earliest) {
+		due = w.earliest
 	}
 	return due
 }
