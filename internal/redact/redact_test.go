@@ -87,6 +87,16 @@ func TestStringHidesEachLineOfASecretOfSeveral(t *testing.T) {
 	}
 }
 
+// pass writes the parts one after the other.
+func pass(t *testing.T, w *Writer, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if n, err := w.Write([]byte(part)); err != nil || n != len(part) {
+			t.Errorf("wrote %d of %d bytes: %v", n, len(part), err)
+		}
+	}
+}
+
 func TestWriterPassesAWholeLineAtOnce(t *testing.T) {
 	var out bytes.Buffer
 	r := New()
@@ -94,9 +104,7 @@ func TestWriterPassesAWholeLineAtOnce(t *testing.T) {
 	w := r.Writer(&out)
 	for _, line := range []string{"one\n", "two " + canary + "\n", "three Q\n"} {
 		before := out.Len()
-		if _, err := w.Write([]byte(line)); err != nil {
-			t.Fatal(err)
-		}
+		pass(t, w, line)
 		if got := out.String()[before:]; got != r.String(line) {
 			t.Errorf("passed %q", got)
 		}
@@ -107,10 +115,9 @@ func TestWriterAppliesASecretAddedLater(t *testing.T) {
 	var out bytes.Buffer
 	r := New()
 	w := r.Writer(&out)
-	fmt.Fprintln(w, "before")
+	pass(t, w, "before\n")
 	r.Add(canary)
-	fmt.Fprint(w, canary[:10])
-	fmt.Fprintln(w, canary[10:])
+	pass(t, w, canary[:10], canary[10:]+"\n")
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +132,7 @@ func TestWriterIsBoundedOnAnEndlessSecret(t *testing.T) {
 	r.Add(strings.Repeat("abc", 8))
 	w := r.Writer(&out)
 	for range 10000 {
-		fmt.Fprint(w, "abc")
+		pass(t, w, "abc")
 	}
 	if len(w.held) > 64 {
 		t.Errorf("%d bytes are held back", len(w.held))
@@ -133,7 +140,7 @@ func TestWriterIsBoundedOnAnEndlessSecret(t *testing.T) {
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); strings.Trim(got, Replacement) != "" || len(got) > 100 {
+	if got := out.String(); got != Replacement {
 		t.Errorf("%d bytes were written", len(got))
 	}
 }
@@ -157,7 +164,7 @@ func TestRedactorServesManyAtOnce(t *testing.T) {
 	for i := range 8 {
 		group.Go(func() {
 			r.Add(fmt.Sprintf("%s-%d", canary, i))
-			fmt.Fprintln(w, canary)
+			pass(t, w, canary+"\n")
 			_ = r.String(canary)
 		})
 	}
@@ -204,11 +211,7 @@ func FuzzWriter(f *testing.F) {
 		b := a + int(second)%(len(text)-a+1)
 		var out bytes.Buffer
 		w := r.Writer(&out)
-		for _, part := range []string{text[:a], text[a:b], text[b:]} {
-			if _, err := w.Write([]byte(part)); err != nil {
-				t.Fatal(err)
-			}
-		}
+		pass(t, w, text[:a], text[a:b], text[b:])
 		if err := w.Flush(); err != nil {
 			t.Fatal(err)
 		}

@@ -378,3 +378,10 @@ func FuzzParseEnv(f *testing.F) {
 		}
 	})
 }
+
+func TestTheExampleOfTheReferenceStackIsReadAlike(t *testing.T) {
+	data := read(t, "../../stack/.env.production.example")
+	if _, err := ParseEnv(".env.production.example", []byte(data)); err != nil {
+		t.Error(err)
+	}
+}
