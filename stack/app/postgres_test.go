@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/pressly/goose/v3/lock"
 )
 
 func TestPostgresKeepsTheContractOfAStore(t *testing.T) {
@@ -65,6 +66,31 @@ func TestPostgresMigrations(t *testing.T) {
 		slices.Sort(last)
 		if !slices.Equal(last, []string{"0 applied", "0 applied", "0 applied", "2 applied"}) {
 			t.Errorf("%v", last)
+		}
+	})
+
+	t.Run("wait for the lock of one that is running", func(t *testing.T) {
+		s := c.settings(c.newDatabase(), testSecret)
+		running, err := openStore(t, s).(*postgresStore).pool.Acquire(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer running.Release()
+		if _, err := running.Exec(ctx, "SELECT pg_advisory_lock($1)", lock.DefaultLockID); err != nil {
+			t.Fatal(err)
+		}
+		result := make(chan error, 1)
+		go func() { result <- migrate(ctx, s, io.Discard) }()
+		select {
+		case err := <-result:
+			t.Fatalf("did not wait: %v", err)
+		case <-time.After(1500 * time.Millisecond): // one without the lock is done long before
+		}
+		if _, err := running.Exec(ctx, "SELECT pg_advisory_unlock($1)", lock.DefaultLockID); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-result; err != nil {
+			t.Error(err)
 		}
 	})
 
