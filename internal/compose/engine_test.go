@@ -1,0 +1,97 @@
+//go:build engine
+
+package compose
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// up starts one service that sleeps, from an image of its own, and returns its project.
+func up(t *testing.T) Project {
+	t.Helper()
+	name := "sw-compose-" + strings.ToLower(rand.Text()[:8])
+	dir := t.TempDir()
+	for file, text := range map[string]string{
+		"main.go": "package main\n\nimport (\"fmt\"; \"os\"; \"time\")\n\n" +
+			"func main() { if len(os.Args) > 1 { fmt.Println(\"no\"); os.Exit(3) }; fmt.Println(\"up\"); time.Sleep(time.Hour) }\n",
+		"Dockerfile":   "FROM scratch\nCOPY main /main\nCMD [\"/main\"]\n",
+		"compose.yaml": "services:\n  web: {image: " + name + ", build: ., pull_policy: never, scale: 2}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, dir, "go", "build", "-o", "main", "main.go")
+	run(t, dir, "docker", "build", "-q", "-t", name, ".")
+	t.Cleanup(func() {
+		run(t, dir, "docker", "compose", "-p", name, "down", "-t", "0")
+		run(t, dir, "docker", "image", "rm", "-f", name)
+	})
+	run(t, dir, "docker", "compose", "-p", name, "up", "-d", "--no-build")
+	return Project{Name: name, Dir: dir, Files: []string{"compose.yaml"}}
+}
+
+func run(t *testing.T, dir string, argv ...string) {
+	t.Helper()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%q: %v\n%s", argv, err, out)
+	}
+}
+
+func TestEngineAnswersEveryQuestion(t *testing.T) {
+	p := up(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	events, err := p.Events(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	containers, err := p.Containers(ctx)
+	if err != nil || len(containers) != 2 {
+		t.Fatalf("%+v, %v", containers, err)
+	}
+	c := containers[0]
+	if c.Service != "web" || c.Number == 0 || c.Status != "running" || c.ConfigHash == "" || c.StartedAt.IsZero() || c.OneOff {
+		t.Errorf("%+v", c)
+	}
+	ids, err := ImageIDs(ctx, p.Name, p.Name+"-missing")
+	if err != nil || len(ids) != 1 || ids[p.Name] != c.ImageID {
+		t.Errorf("%v, %v, want %s", ids, err, c.ImageID)
+	}
+	if output, code, err := Exec(ctx, c.ID, "/main", "x"); output != "no" || code != 3 || err != nil {
+		t.Errorf("%q, %d, %v", output, code, err)
+	}
+	if lines, err := Logs(ctx, c.ID, 5); err != nil || len(lines) != 1 || lines[0] != "up" {
+		t.Errorf("%q, %v", lines, err)
+	}
+	m, err := p.Model(ctx)
+	if err != nil || m.Services["web"].Replicas != 2 || m.Services["web"].Context != p.Dir {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if v, err := Versions(ctx); err != nil || v.Engine == "" || v.API == "" || v.Compose == "" {
+		t.Errorf("%+v, %v", v, err)
+	}
+	run(t, p.Dir, "docker", "rm", "-f", c.ID)
+	left, err := Inspect(ctx, c.ID, containers[1].ID)
+	if err != nil || len(left) != 1 || left[0].ID != containers[1].ID {
+		t.Errorf("%+v, %v", left, err)
+	}
+	for event := range events {
+		if strings.HasPrefix(event.Action, "die") && event.ID == c.ID && event.Service == "web" {
+			if event.ExitCode != 137 {
+				t.Errorf("%+v", event)
+			}
+			return
+		}
+	}
+	t.Error("the death of a container was not told")
+}
