@@ -1,6 +1,9 @@
 package redact
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // SecretKey tells whether a setting of this name holds a secret, as far as a name can tell: DB_PASSWORD, apiKey and
 // SENTRY_DSN do; STRIPE_PUBLISHABLE_KEY does not, nor does DB_PASSWORD_FILE, which holds a path.
@@ -29,4 +32,22 @@ func SecretKey(key string) bool {
 		}
 	}
 	return false
+}
+
+// Secrets returns what has to be hidden of a setting: the value, where the key is named like a secret, and in any case the
+// password in a URL such as postgres://app:secret@db/app.
+func Secrets(key, value string) []string {
+	var secrets []string
+	if value != "" && SecretKey(key) {
+		secrets = append(secrets, value)
+	}
+	if !strings.Contains(value, "://") {
+		return secrets
+	}
+	if address, err := url.Parse(value); err == nil {
+		if password, found := address.User.Password(); found && password != "" {
+			secrets = append(secrets, password)
+		}
+	}
+	return secrets
 }

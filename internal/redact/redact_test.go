@@ -190,6 +190,22 @@ func TestSecretKeyKnowsASecretByItsName(t *testing.T) {
 	}
 }
 
+func TestSecretsOfASettingAreItsValueAndThePasswordInAURL(t *testing.T) {
+	for _, c := range []struct{ key, value, want string }{
+		{"DB_PASSWORD", "hunter2", "hunter2"},
+		{"DATABASE_URL", "postgres://app:hunter2@db/app", "hunter2"},
+		{"SENTRY_DSN", "https://k:hunter2@sentry/1", "https://k:hunter2@sentry/1 hunter2"},
+		{"DATABASE_URL", "postgres://app@db/app", ""},
+		{"DATABASE_URL", "postgres://db/%zz", ""},
+		{"DOMAIN", "firm.de", ""},
+		{"DB_PASSWORD", "", ""},
+	} {
+		if got := strings.Join(Secrets(c.key, c.value), " "); got != c.want {
+			t.Errorf("%s=%s: %q", c.key, c.value, got)
+		}
+	}
+}
+
 // FuzzWriter splits a text with secrets in it anywhere: what comes out is what String makes of the whole text.
 func FuzzWriter(f *testing.F) {
 	f.Add("the password is hunter2hunter2 here", "hunter2hunter2", uint16(20), uint16(3))

@@ -14,7 +14,6 @@ package settings
 import (
 	"crypto/rand"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -114,17 +113,4 @@ func generate(n int) string {
 		}
 	}
 	return string(secret)
-}
-
-// urlPassword returns the password in a URL such as postgres://app:secret@db/app.
-func urlPassword(value string) string {
-	if !strings.Contains(value, "://") {
-		return ""
-	}
-	address, err := url.Parse(value)
-	if err != nil || address.User == nil {
-		return ""
-	}
-	password, _ := address.User.Password()
-	return password
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+
+	"slipway/internal/redact"
 )
 
 // Line is a setting as it may be shown.
@@ -24,7 +26,7 @@ func (p *Plan) Summary() []Line {
 			line.Shown = "blank"
 		case a.Source == Generated:
 			line.Shown = "generated"
-		case a.Setting.IsSecret() || urlPassword(a.Value) != "":
+		case a.Setting.IsSecret() || redact.Secrets("", a.Value) != nil:
 			line.Shown = "set"
 		}
 		lines = append(lines, line)

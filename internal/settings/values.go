@@ -59,9 +59,7 @@ func (p *Plan) Secrets() []string {
 		if a.Setting.IsSecret() && a.Value != "" {
 			values = append(values, a.Value)
 		}
-		if password := urlPassword(a.Value); password != "" {
-			values = append(values, password)
-		}
+		values = append(values, redact.Secrets("", a.Value)...)
 	}
 	return values
 }
@@ -116,12 +114,9 @@ func envValues(text string, secret map[string]bool) []string {
 }
 
 func secretsIn(key, value string, secret map[string]bool) []string {
-	var values []string
-	if value != "" && (secret[key] || redact.SecretKey(key)) {
+	values := redact.Secrets(key, value)
+	if value != "" && secret[key] {
 		values = append(values, value)
-	}
-	if password := urlPassword(value); password != "" {
-		values = append(values, password)
 	}
 	return values
 }
