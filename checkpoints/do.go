@@ -26,7 +26,7 @@ func (s *Store) Do(ctx context.Context, lock *Lock, run *Run, step Step) (Decisi
 	if step.Run == nil {
 		return Decision{Step: step.Name}, fmt.Errorf("%s: the step has nothing to run", step.Name)
 	}
-	look := &look{store: s, records: map[string]found{}, locked: true}
+	look := &look{store: s, records: map[string]found{}}
 	v, err := look.decide(ctx, step)
 	if err != nil {
 		return v.Decision, err

@@ -80,23 +80,16 @@ func (s *Store) tryLock() (*os.File, error) {
 		if err != nil {
 			return nil, errors.Join(err, file.Close())
 		}
-		if taken && current(file, s.lockPath()) {
+		if taken {
 			return file, nil
 		}
-		held := false
-		if !taken {
-			// Holder looks with a shared lock for an instant. Only if a shared
-			// one cannot be had either, somebody really holds it.
-			shared, err := flock(file, unix.LOCK_SH)
-			if err != nil {
-				return nil, errors.Join(err, file.Close())
-			}
-			held = !shared
-		}
-		if err := file.Close(); err != nil {
+		// Holder looks with a shared lock for an instant. Only if a shared one
+		// cannot be had either, somebody really holds it.
+		looker, err := flock(file, unix.LOCK_SH)
+		if err := errors.Join(err, file.Close()); err != nil {
 			return nil, err
 		}
-		if held {
+		if !looker {
 			return nil, nil
 		}
 		time.Sleep(rand.N(time.Millisecond)) //nolint:gosec // keeps two lookers out of step
@@ -116,17 +109,6 @@ func flock(file *os.File, how int) (taken bool, err error) {
 			return false, err
 		}
 	}
-}
-
-// current is false if somebody deleted the file after it was opened: a lock on
-// it would exclude nobody.
-func current(file *os.File, path string) bool {
-	opened, err := file.Stat()
-	if err != nil {
-		return false
-	}
-	present, err := os.Stat(path)
-	return err == nil && os.SameFile(opened, present)
 }
 
 func (s *Store) locked(file *os.File, h Holder) (*Lock, error) {

@@ -167,28 +167,33 @@ func TestLookingAtTheHolderNeverMakesALockFail(t *testing.T) {
 	}
 }
 
-func TestLockOnADeletedFileIsNotTaken(t *testing.T) {
+func TestReleaseLeavesTheLockToAChildThatInheritedIt(t *testing.T) {
 	store := open(t)
-	stale, err := os.Create(filepath.Join(store.Dir(), "lock"))
+	lock, err := store.Lock(t.Context(), Holder{Target: "deploy"}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stale.Close()
-	if !current(stale, store.lockPath()) {
-		t.Error("the file that is there is said to be gone")
-	}
-	if err := os.Remove(store.lockPath()); err != nil {
+	child := helper(t.Context(), "sit")
+	child.ExtraFiles = []*os.File{lock.File()}
+	stdin, err := child.StdinPipe()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if current(stale, store.lockPath()) {
-		t.Error("a deleted file is said to be there")
-	}
-	if err := os.WriteFile(store.lockPath(), nil, 0o600); err != nil {
+	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if current(stale, store.lockPath()) {
-		t.Error("a replaced file is said to be the same")
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
 	}
+	var held *HeldError
+	// This process has ended its part, so it must not be named any more.
+	if _, err := store.Lock(t.Context(), Holder{}, 0); !errors.As(err, &held) || held.Holder != (Holder{}) {
+		t.Errorf("Lock = %v, want it held by somebody without a name", err)
+	}
+	if err := errors.Join(stdin.Close(), child.Wait()); err != nil {
+		t.Fatal(err)
+	}
+	resume(t, store)
 }
 
 func TestReleasedLockProtectsNothing(t *testing.T) {

@@ -35,9 +35,7 @@ type look struct {
 	records map[string]found
 	// planned holds the steps that were decided before: true = would run.
 	planned map[string]bool
-	// locked is set when this process holds the lock: whatever is recorded
-	// running, then, is not.
-	locked bool
+	// holder is who holds the lock, once that had to be known.
 	holder *Holder
 }
 
@@ -134,9 +132,6 @@ func (l *look) record(step string) (found, error) {
 func (l *look) state(record Record) (State, error) {
 	if record.State != Running {
 		return record.State, nil
-	}
-	if l.locked {
-		return Interrupted, nil
 	}
 	if own, busy := l.store.own(record); own {
 		if busy {
