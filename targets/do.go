@@ -11,17 +11,6 @@ import (
 	"slipway/internal/console"
 )
 
-// Run runs a step of your own from a target in the magefile, under the same rules as the built-in ones: skipped when it is
-// done, unchanged and still holds; recorded before and after; one run at a time. Exit 4 when it fails.
-func runStep(ctx context.Context, step checkpoints.Step) error {
-	return enter(ctx, step.Name, true, options{}, func(ctx context.Context, s *session) error {
-		if _, err := s.do(ctx, step); err != nil {
-			return fail(ctx, exitFailed, fmt.Errorf("%s: %w", step.Name, err))
-		}
-		return nil
-	})
-}
-
 // do decides about one step, runs it where it must run, and prints what came of it.
 func (s *session) do(ctx context.Context, step checkpoints.Step) (checkpoints.Decision, error) {
 	started := time.Now()

@@ -133,7 +133,7 @@ func (s *session) serviceStep(v view, origins *rollout.Origins, name string) che
 		return rollout.Inputs(s.project, v.model, name, image)
 	}
 	step := checkpoints.Step{
-		Name:   "rollout." + name,
+		Name:   rollout.StepName(name),
 		Inputs: inputs,
 		Holds:  func(context.Context) (string, error) { return rollout.Holds(service, v.containers, image), nil },
 		Run: func(ctx context.Context) (string, error) {
@@ -149,7 +149,7 @@ func (s *session) serviceStep(v view, origins *rollout.Origins, name string) che
 		step.Run = func(context.Context) (string, error) { return "", err }
 	}
 	for _, other := range follows {
-		step.After = append(step.After, "rollout."+other)
+		step.After = append(step.After, rollout.StepName(other))
 	}
 	return step
 }
@@ -179,8 +179,8 @@ func (s *session) acts() rollout.Acts {
 	}
 }
 
-// noWindow makes a wait end with the first answers. What replaced the old container for good is judged by verify, at the
-// end and for all at once; a new container beside an old one is watched for a while before the old one goes.
+// noWindow makes a wait end with the first answers of a healthcheck: verify watches all services for a while at the end.
+// A service without one gives no answer but to stay up, and is watched at once, so that nothing goes on over a crash loop.
 const noWindow = -1
 
 // await waits until the containers of a service are well; all of them where ids is nil.
@@ -192,7 +192,7 @@ func (s *session) await(ctx context.Context, service string, ids []string) error
 	wanted := health.Expected(model)[service]
 	wanted.Containers = ids
 	window := time.Duration(noWindow)
-	if ids != nil {
+	if !model.Services[service].HasHealthcheck {
 		window = settle
 	}
 	s.journal("wait", map[string]any{"service": service})
@@ -239,7 +239,11 @@ func (s *session) orphans(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found := rollout.Orphans(view.model, view.containers)
+	known, err := s.project.ServiceNames(ctx)
+	if err != nil {
+		return err
+	}
+	found := rollout.Orphans(view.model, view.containers, known...)
 	if s.options.prune {
 		return rollout.Prune(ctx, s.acts(), found)
 	}
