@@ -21,18 +21,25 @@ type disk struct {
 
 func limited(t *testing.T) disk {
 	t.Helper()
+	limit, free := fileSizeLimit(t)
+	return disk{t.TempDir(), func() { limit(100) }, free}
+}
+
+// fileSizeLimit makes every write beyond the given size fail, until free.
+func fileSizeLimit(t *testing.T) (limit func(size uint64), free func()) {
+	t.Helper()
 	var before syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
 		t.Fatal(err)
 	}
-	set := func(limit syscall.Rlimit) {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+	limit = func(size uint64) {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: size, Max: before.Max}); err != nil {
 			t.Error(err)
 		}
 	}
-	free := func() { set(before) }
+	free = func() { limit(before.Cur) }
 	t.Cleanup(free)
-	return disk{t.TempDir(), func() { set(syscall.Rlimit{Cur: 100, Max: before.Max}) }, free}
+	return limit, free
 }
 
 func mounted(t *testing.T) (disk, bool) {
@@ -154,6 +161,28 @@ func TestARecordSurvivesAFullDisk(t *testing.T) {
 		}
 		checkWhole(t, store)
 	})
+}
+
+func TestHalfALineThatAFullDiskCutOffIsTakenBack(t *testing.T) {
+	limit, free := fileSizeLimit(t)
+	store, _, run := begin(t)
+	info, err := os.Stat(store.journalPath(run.ID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit(uint64(info.Size()) + 10) //nolint:gosec // a size is not negative
+	err = run.Event("note", nil)
+	free()
+	if !full(err) {
+		t.Errorf("Event = %v, want a full disk", err)
+	}
+	if err := run.Event("after", nil); err != nil {
+		t.Fatal(err)
+	}
+	events, err := store.Events(run.ID())
+	if err != nil || len(events) != 2 || events[1].Kind != "after" {
+		t.Errorf("Events = %+v, %v, want begin and after", events, err)
+	}
 }
 
 // checkWhole: every record and journal reads, and nothing is left over.
