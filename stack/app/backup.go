@@ -4,17 +4,25 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 )
 
-var errNotSQLite = errors.New("the database is PostgreSQL: use pg_dump and pg_restore")
+var (
+	errNotSQLite  = errors.New("the database is PostgreSQL: use pg_dump and pg_restore")
+	errNoDatabase = errors.New("there is no database yet")
+)
 
 // backup writes a copy of the database to a file, or to stdout for "-". Writers are not held up: the copy is the state at one
 // moment. A file is complete or it is not there.
@@ -22,7 +30,9 @@ func backup(ctx context.Context, s Settings, target string, stdout io.Writer) (e
 	if s.Postgres != nil {
 		return errNotSQLite
 	}
-	if _, err := os.Stat(s.DatabasePath); err != nil {
+	if _, err := os.Stat(s.DatabasePath); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("backup: %w", errNoDatabase)
+	} else if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	directory := filepath.Dir(s.DatabasePath)
@@ -49,26 +59,23 @@ func backup(ctx context.Context, s Settings, target string, stdout io.Writer) (e
 	return keep(copied, target)
 }
 
-// restore checks a backup before it touches the database, and then replaces the database's content in one transaction: a
-// process that has it open sees the old content or the new.
+// restore checks a backup before it touches the database, replaces the database's content in one transaction, so that a
+// process that has it open sees the old content or the new, and counts the rows again in what came of it.
 func restore(ctx context.Context, s Settings, source string, stdin io.Reader, stdout io.Writer) (err error) {
 	if s.Postgres != nil {
 		return errNotSQLite
 	}
-	if source == "-" {
-		received, err := emptyFile(filepath.Dir(s.DatabasePath))
-		if err != nil {
-			return fmt.Errorf("restore: %w", err)
-		}
-		defer func() { _ = os.Remove(received) }()
-		if err := receive(stdin, received); err != nil {
-			return fmt.Errorf("restore: receive backup: %w", err)
-		}
-		source = received
-	}
-	readings, err := inspect(ctx, source)
+	source, forget, err := local(source, stdin, filepath.Dir(s.DatabasePath))
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
+	}
+	defer forget()
+	rows, err := check(ctx, source)
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	if _, ours := rows[goose.DefaultTablename]; !ours {
+		return errors.New("restore: not a database of freshtrack: no migration was ever applied to it")
 	}
 
 	store, err := openSQLite(s.DatabasePath)
@@ -98,31 +105,96 @@ func restore(ctx context.Context, s Settings, source string, stdin io.Reader, st
 	if err != nil {
 		return fmt.Errorf("restore: replace content: %w", err)
 	}
-	_, err = fmt.Fprintf(stdout, "%d readings restored\n", readings)
+	restored, err := countRows(ctx, store.read)
+	if err != nil {
+		return fmt.Errorf("restore: count the rows: %w", err)
+	}
+	if !maps.Equal(restored, rows) {
+		return fmt.Errorf("restore: the backup has the rows %v and the database has %v: somebody writes to it", rows, restored)
+	}
+	_, err = fmt.Fprintf(stdout, "%d readings restored\n", restored["readings"])
 	return err
 }
 
-// inspect refuses what is no backup of this program's database, or is damaged, and counts the readings.
-func inspect(ctx context.Context, path string) (readings int, err error) {
-	if _, err := os.Stat(path); err != nil {
-		return 0, err
+// inspect checks a backup and prints the rows of each of its tables, as one JSON object.
+func inspect(ctx context.Context, s Settings, source string, stdin io.Reader, stdout io.Writer) error {
+	if s.Postgres != nil {
+		return errNotSQLite
+	}
+	source, forget, err := local(source, stdin, filepath.Dir(s.DatabasePath))
+	if err != nil {
+		return fmt.Errorf("inspect: %w", err)
+	}
+	defer forget()
+	rows, err := check(ctx, source)
+	if err != nil {
+		return fmt.Errorf("inspect: %w", err)
+	}
+	return json.NewEncoder(stdout).Encode(rows)
+}
+
+// local is a backup as a file: SQLite cannot read one from a stream. What was received is removed by forget.
+func local(source string, stdin io.Reader, directory string) (path string, forget func(), err error) {
+	if source != "-" {
+		return source, func() {}, nil
+	}
+	received, err := emptyFile(directory)
+	if err != nil {
+		return "", nil, err
+	}
+	forget = func() { _ = os.Remove(received) }
+	if err := receive(stdin, received); err != nil {
+		forget()
+		return "", nil, fmt.Errorf("receive backup: %w", err)
+	}
+	return received, forget, nil
+}
+
+// check refuses what is no SQLite database or is damaged, and counts the rows of each table.
+func check(ctx context.Context, path string) (rows map[string]int64, err error) {
+	if info, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if info.Size() == 0 {
+		return nil, errors.New("check backup: it is empty")
 	}
 	database, err := sql.Open("sqlite", readOnly(path))
 	if err != nil {
-		return 0, fmt.Errorf("open backup: %w", err)
+		return nil, fmt.Errorf("open backup: %w", err)
 	}
 	defer func() { err = cmp.Or(err, database.Close()) }()
 	var verdict string
 	if err := database.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict); err != nil {
-		return 0, fmt.Errorf("check backup: %w", err)
+		return nil, fmt.Errorf("check backup: %w", err)
 	}
 	if verdict != "ok" {
-		return 0, fmt.Errorf("check backup: damaged: %s", verdict)
+		return nil, fmt.Errorf("check backup: damaged: %s", verdict)
 	}
-	if err := database.QueryRowContext(ctx, "SELECT count(*) FROM readings").Scan(&readings); err != nil {
-		return 0, fmt.Errorf("check backup: not a database of freshtrack: %w", err)
+	if rows, err = countRows(ctx, database); err != nil {
+		return nil, fmt.Errorf("check backup: count the rows: %w", err)
 	}
-	return readings, nil
+	return rows, nil
+}
+
+// countRows counts the rows of every table, those of the migrations among them and SQLite's own left out.
+func countRows(ctx context.Context, database *sql.DB) (map[string]int64, error) {
+	found, err := database.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`)
+	if err != nil {
+		return nil, err
+	}
+	tables, err := collect(found, func(name *string) error { return found.Scan(name) })
+	if err != nil {
+		return nil, err
+	}
+	rows := map[string]int64{}
+	for _, table := range tables {
+		var count int64
+		query := `SELECT count(*) FROM "` + strings.ReplaceAll(table, `"`, `""`) + `"`
+		if err := database.QueryRowContext(ctx, query).Scan(&count); err != nil {
+			return nil, err
+		}
+		rows[table] = count
+	}
+	return rows, nil
 }
 
 // readOnly addresses a backup, which is one file and nobody's to write: without immutable, SQLite would look for a log beside it.

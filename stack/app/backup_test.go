@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -105,10 +106,57 @@ func TestRestoreRefusesADamagedBackupAndChangesNothing(t *testing.T) {
 func TestBackupFailsWithoutADatabase(t *testing.T) {
 	directory := t.TempDir()
 	var output bytes.Buffer
-	if err := backup(context.Background(), Settings{DatabasePath: filepath.Join(directory, "none.db")}, "-", &output); err == nil || output.Len() > 0 {
+	if err := backup(context.Background(), Settings{DatabasePath: filepath.Join(directory, "none.db")}, "-", &output); !errors.Is(err, errNoDatabase) || output.Len() > 0 {
 		t.Errorf("error %v, %d bytes written", err, output.Len())
 	}
 	onlyDatabase(t, directory)
+}
+
+func TestInspectCountsTheRowsOfABackupAndRefusesADamagedOne(t *testing.T) {
+	ctx := context.Background()
+	s, _ := filled(t, 400)
+	var good, counted bytes.Buffer
+	if err := backup(ctx, s, "-", &good); err != nil {
+		t.Fatal(err)
+	}
+	if err := inspect(ctx, s, "-", bytes.NewReader(good.Bytes()), &counted); err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"goose_db_version":3,"readings":400,"sensors":1,"zones":3}` + "\n"; counted.String() != want {
+		t.Errorf("printed %s, want %s", counted.String(), want)
+	}
+	for name, size := range map[string]int{"empty": 0, "truncated": good.Len() / 2} {
+		if err := inspect(ctx, s, "-", bytes.NewReader(good.Bytes()[:size]), &counted); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	onlyDatabase(t, filepath.Dir(s.DatabasePath))
+}
+
+// A migration that failed at the very first deployment leaves such a database, and the next deployment backs it up.
+func TestADatabaseBeforeItsFirstMigrationIsBackedUpAndRestored(t *testing.T) {
+	ctx := context.Background()
+	s := Settings{DatabasePath: filepath.Join(t.TempDir(), "freshtrack.db")}
+	store, err := openSQLite(s.DatabasePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.write.ExecContext(ctx, "CREATE TABLE goose_db_version (version_id INTEGER)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var copied, counted bytes.Buffer
+	if err := backup(ctx, s, "-", &copied); err != nil {
+		t.Fatal(err)
+	}
+	if err := inspect(ctx, s, "-", bytes.NewReader(copied.Bytes()), &counted); err != nil || counted.String() != `{"goose_db_version":0}`+"\n" {
+		t.Errorf("inspect: %q, %v", counted.String(), err)
+	}
+	if err := restore(ctx, s, "-", bytes.NewReader(copied.Bytes()), &bytes.Buffer{}); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestBackupClearsWhatAKilledOneLeft(t *testing.T) {

@@ -8,9 +8,11 @@
 //	app migrate status           prints {"pending":N,"current":V} and changes nothing
 //	app healthcheck [ROLE|URL]   asks backend, worker or frontend of this container for /health, or a URL
 //	app backup FILE|-            writes a consistent copy of the SQLite database while it is in use
+//	app inspect FILE|-           checks such a copy and prints the rows of each table, as JSON
 //	app restore FILE|-           checks such a copy and puts it in the place of the database's content
 //
-// Settings come from the environment; see Settings. The exit status is 0 when the job is done, 1 when it failed, 2 for wrong usage.
+// Settings come from the environment; see Settings. The exit status is 0 when the job is done, 1 when it failed, 2 for wrong
+// usage, 3 when there is no database to back up.
 package main
 
 import (
@@ -27,7 +29,7 @@ import (
 // version is stamped in by the linker: -X main.version=…
 var version = "unversioned"
 
-var errUsage = errors.New("usage: app serve | work | frontend | migrate [status] | healthcheck [ROLE|URL] | backup FILE|- | restore FILE|-")
+var errUsage = errors.New("usage: app serve | work | frontend | migrate [status] | healthcheck [ROLE|URL] | backup FILE|- | inspect FILE|- | restore FILE|-")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -37,8 +39,11 @@ func main() {
 		return
 	}
 	fmt.Fprintf(os.Stderr, "freshtrack: %v\n", err)
-	if errors.Is(err, errUsage) {
+	switch {
+	case errors.Is(err, errUsage):
 		os.Exit(2)
+	case errors.Is(err, errNoDatabase):
+		os.Exit(3)
 	}
 	os.Exit(1)
 }
@@ -74,6 +79,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		return healthcheck(ctx, settings, target, stdout)
 	case command == "backup" && len(rest) == 1:
 		return backup(ctx, settings, rest[0], stdout)
+	case command == "inspect" && len(rest) == 1:
+		return inspect(ctx, settings, rest[0], stdin, stdout)
 	case command == "restore" && len(rest) == 1:
 		return restore(ctx, settings, rest[0], stdin, stdout)
 	}
