@@ -36,7 +36,8 @@ func (h Holder) String() string {
 	return line + ", since " + h.Since.UTC().Format(time.RFC3339)
 }
 
-// Holder tells who holds the lock now, without taking it; false if nobody.
+// Holder tells who holds the lock now, without taking it; empty and
+// false if nobody.
 func (s *Store) Holder() (Holder, bool, error) {
 	file, err := os.Open(s.lockPath())
 	if errors.Is(err, fs.ErrNotExist) {

@@ -140,12 +140,9 @@ func (l *look) state(record Record) (State, error) {
 		return Interrupted, nil
 	}
 	if l.holder == nil {
-		holder, held, err := l.store.Holder()
+		holder, _, err := l.store.Holder()
 		if err != nil {
 			return "", err
-		}
-		if !held {
-			holder.Run = ""
 		}
 		l.holder = &holder
 	}

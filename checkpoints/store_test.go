@@ -113,6 +113,52 @@ func TestRecordsUnderALostKeyAreRefusedAndCanBeReset(t *testing.T) {
 	}
 }
 
+func TestOfTwoThatOpenANewDirectoryAtOnceBothGetTheSameKey(t *testing.T) {
+	for _, file := range []string{"stack", "key"} {
+		dir := filepath.Join(t.TempDir(), "state")
+		var other *Store
+		writeHook = func(instant, path string) {
+			if instant != "synced" || filepath.Base(path) != file {
+				return
+			}
+			writeHook = nil
+			var err error
+			if other, err = Open(dir, "freshtrack"); err != nil {
+				t.Error(err)
+			}
+		}
+		store, err := Open(dir, "freshtrack")
+		writeHook = nil
+		if err != nil || other == nil || store.keyName() != other.keyName() {
+			t.Errorf("overtaken at the file %s: %v, %v, want the same key in both", file, err, other)
+		}
+	}
+}
+
+func TestADirectoryOpenedForReadingCannotBeLocked(t *testing.T) {
+	store, err := Look(open(t).Dir(), "freshtrack")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Lock(t.Context(), Holder{}, 0); err == nil {
+		t.Error("Lock succeeded")
+	}
+}
+
+func TestWriteFileThatFailsLeavesNothingBehind(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "taken")
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(path, []byte("x"), 0o600); err == nil {
+		t.Error("WriteFile replaced a directory")
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("the directory holds %v, %v, want one entry", entries, err)
+	}
+}
+
 func TestWriteFileReplacesTheWholeFileWithItsMode(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0o077))
 	path := filepath.Join(t.TempDir(), "file")
