@@ -11,57 +11,55 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"slipway/internal/compose"
 )
 
-// actorImage is built once for all the tests.
-var actorImage string
+// actor builds the image all the stacks run, once.
+var actor = sync.OnceValues(buildActor)
 
 func TestMain(m *testing.M) {
-	code, err := withActor(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
+	m.Run()
+	if image, err := actor(); err == nil {
+		if out, err := exec.Command("docker", "image", "rm", "-f", image).CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "remove the actor's image: %v\n%s", err, out)
+		}
 	}
-	os.Exit(code)
 }
 
-func withActor(m *testing.M) (int, error) {
+func buildActor() (string, error) {
 	dir, err := os.MkdirTemp("", "actor")
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	defer os.RemoveAll(dir)
 	build := exec.Command("go", "build", "-o", filepath.Join(dir, "actor"), "./testdata/actor")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("build the actor: %w\n%s", err, out)
+		return "", fmt.Errorf("build the actor: %w\n%s", err, out)
 	}
-	dockerfile, err := os.ReadFile("testdata/actor/Dockerfile")
-	if err != nil {
-		return 0, err
+	image := "sw-health-actor-" + strings.ToLower(rand.Text()[:8])
+	argv := []string{"build", "-q", "-t", image, "-f", "testdata/actor/Dockerfile", dir}
+	if out, err := exec.Command("docker", argv...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the actor's image: %w\n%s", err, out)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), dockerfile, 0o600); err != nil {
-		return 0, err
-	}
-	actorImage = "sw-health-actor-" + strings.ToLower(rand.Text()[:8])
-	if out, err := exec.Command("docker", "build", "-q", "-t", actorImage, dir).CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("build the actor's image: %w\n%s", err, out)
-	}
-	defer exec.Command("docker", "image", "rm", "-f", actorImage).Run()
-	return m.Run(), nil
+	return image, nil
 }
 
 // up starts a stack of services that all run the actor. Some of them are made to fail: what Compose says is no matter.
 func up(t *testing.T, services string) compose.Project {
 	t.Helper()
+	image, err := actor()
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	name := "sw-health-" + strings.ToLower(rand.Text()[:8])
 	file := filepath.Join(dir, "compose.yaml")
-	text := "services:\n" + strings.ReplaceAll(services, "IMAGE", actorImage)
+	text := "services:\n" + strings.ReplaceAll(services, "IMAGE", image)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -156,3 +156,13 @@ func (f *fakeEngine) crash(id string, code int) {
 		c.Status, c.StartedAt, c.RestartCount = "running", time.Now(), c.RestartCount+1
 	}, compose.Event{Action: "start"})
 }
+
+// old makes a container an hour old, with a log of what the engine's probes said, the last just now.
+func old(c compose.Container, codes ...int) compose.Container {
+	c.StartedAt, c.Created = c.StartedAt.Add(-time.Hour), c.Created.Add(-time.Hour)
+	for i, code := range codes {
+		at := time.Now().Add(-time.Duration(len(codes)-i) * time.Minute)
+		c.Health.Log = append(c.Health.Log, compose.Probe{Start: at, End: at.Add(time.Millisecond), ExitCode: code})
+	}
+	return c
+}

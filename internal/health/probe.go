@@ -71,7 +71,7 @@ func (a Address) ask(ctx context.Context, passes int, tell func(Answer)) Answer 
 	answer := Answer{Name: a.Name, Service: a.Service, URL: withoutUser(a.URL), Reason: "not asked"}
 	pause := firstPause
 	for {
-		err := a.once(ctx)
+		err := a.try(ctx)
 		if ctx.Err() != nil && err != nil {
 			if answer.Reason == "" || answer.Reason == "not asked" { // cut off in the middle of its first try
 				answer.Reason = err.Error()
@@ -109,10 +109,20 @@ func (a Address) ask(ctx context.Context, passes int, tell func(Answer)) Answer 
 	}
 }
 
+// try asks one time, for so long.
+func (a Address) try(ctx context.Context) error {
+	begin := time.Now()
+	bounded, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	err := a.once(bounded)
+	if err != nil && bounded.Err() != nil {
+		return fmt.Errorf("no answer within %s", seconds(time.Since(begin)))
+	}
+	return err
+}
+
 // once asks one time. Its error is the reason, and holds neither the host's name twice nor a password in the URL.
 func (a Address) once(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
 	target, err := url.Parse(a.URL)
 	if err != nil {
 		return errors.New("the address is not a URL")
@@ -181,9 +191,6 @@ func plain(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %s", askTimeout)
 	}
 	return err
 }
