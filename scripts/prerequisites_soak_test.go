@@ -1,0 +1,127 @@
+//go:build soak
+
+package scripts_test
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// enter runs a command in a plain system: its own mounts, processes and, with a
+// second argument of "alone", network, so that neither the engine nor the firewall
+// inside can be met by the machine outside.
+//
+//go:embed testdata/enter.sh
+var enter string
+
+// TestPlainDebianGetsEverythingOnce installs every part on a Debian 12 that has
+// nothing, without a network: the packages come from apt's cache and the plugins
+// from Go's module cache, both filled before.
+func TestPlainDebianGetsEverythingOnce(t *testing.T) {
+	tools, err := filepath.Abs("../tools")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Their modules, and no others, have to be in the cache.
+	outside(t, "go", "list", "-C", tools, "-deps", "github.com/docker/compose/v5/cmd", "github.com/docker/buildx/cmd/buildx")
+	d := newPlainDebian(t)
+	d.run(t, "shared", "apt-get -q update && apt-get -q -y --download-only --no-install-recommends install "+
+		"docker.io ca-certificates cgroupfs-mount jq curl ufw fail2ban python3-systemd")
+
+	// Both runs are in one namespace, because the engine ends with it.
+	out := d.run(t, "alone", `echo 'Port 2222' >>/etc/ssh/sshd_config
+parts='tools engine compose buildx firewall fail2ban'
+bash /slipway/scripts/prerequisites.sh $parts 2>&1
+find /etc /usr/local -newer /etc/ssh/sshd_config -type f | sort | xargs stat -c '%n %y' >/before
+echo '--- again'
+bash /slipway/scripts/prerequisites.sh $parts 2>&1
+find /etc /usr/local -newer /etc/ssh/sshd_config -type f | sort | xargs stat -c '%n %y' >/after
+cmp /before /after
+bash /slipway/scripts/prerequisites.sh check $parts
+docker version --format 'engine={{.Server.Version}}'
+docker compose version --short
+docker buildx version
+grep tuple /etc/ufw/user.rules
+fail2ban-client status sshd`)
+
+	first, second, found := strings.Cut(out, "--- again")
+	if !found {
+		t.Fatalf("no second run:\n%s", out)
+	}
+	for _, part := range []string{"tools", "engine", "compose", "buildx", "firewall", "fail2ban"} {
+		if !strings.Contains(first, "prerequisites.sh: "+part+": installed (") {
+			t.Errorf("%s was not installed", part)
+		}
+		if !strings.Contains(second, "prerequisites.sh: "+part+": nothing to do (") {
+			t.Errorf("%s was not left alone by the second run", part)
+		}
+	}
+	for _, want := range []string{"engine=20.10", "### tuple ### allow tcp 2222 ", "### tuple ### allow tcp 443 ", "Status for the jail: sshd"} {
+		if !strings.Contains(second, want) {
+			t.Errorf("lacks %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(out)
+	}
+}
+
+type plainDebian struct{ root, enter string }
+
+func newPlainDebian(t *testing.T) plainDebian {
+	t.Helper()
+	dir := t.TempDir()
+	d := plainDebian{root: filepath.Join(dir, "root"), enter: filepath.Join(dir, "enter.sh")}
+	outside(t, "mmdebstrap", "--quiet", "--variant=minbase", "--include=openssh-server,iproute2,netbase", "bookworm", d.root)
+	if err := os.WriteFile(d.enter, []byte(enter), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	resolver, err := os.ReadFile("/etc/resolv.conf")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(d.root, "etc/resolv.conf"), resolver, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// run runs a script in the plain system and returns what it printed.
+func (d plainDebian) run(t *testing.T, network, script string) string {
+	t.Helper()
+	repository, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--mount", "--pid", "--cgroup", "--fork", "--kill-child"}
+	if network == "alone" {
+		args = append(args, "--net")
+	}
+	return outside(t, "unshare", append(args, "bash", d.enter, d.root, network, repository, "bash", "-euc", "cd /\n"+script)...)
+}
+
+// outside runs a command of this machine.
+func outside(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 25*time.Minute)
+	defer cancel()
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stderr, cmd.WaitDelay = &stderr, 10*time.Second
+	out, err := cmd.Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Fatalf("%s is needed: apt-get install mmdebstrap util-linux", name)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v\n%s\n%s", name, err, out, stderr.String())
+	}
+	return string(out)
+}
