@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"slipway/checkpoints"
@@ -59,18 +60,21 @@ var local = targets.Destination{
 const caddy = "127.0.0.1:${CADDY_HTTPS_PORT:-443}"
 
 var production = targets.Destination{
-	Name:     "production",
-	Files:    []string{"docker-compose.yml", "compose.production.yaml"},
-	EnvFile:  ".env.production",
-	Profiles: []string{"monitoring"},
-	Domain:   "DOMAIN",
-	Firewall: true,
+	Name:      "production",
+	Files:     []string{"docker-compose.yml", "compose.production.yaml"},
+	EnvFile:   ".env.production",
+	Profiles:  []string{"monitoring"},
+	Domain:    "DOMAIN",
+	Authority: "CADDY_TLS",
+	Firewall:  true,
 	Settings: []settings.Setting{
 		{Key: "DOMAIN", Question: "Domain under which the stack is reached", Validate: settings.FQDN},
 		{Key: "ADMIN_EMAIL", Question: "E-mail of the administrator, for certificates", Validate: settings.Email},
-		{Key: "STACK_AUTH_PROJECT_ID", Question: "Stack Auth: project id", Validate: settings.NonBlank},
-		{Key: "STACK_AUTH_PUBLISHABLE_KEY", Question: "Stack Auth: publishable key", Validate: settings.NonBlank},
-		{Key: "stack_auth_secret_key", Question: "Stack Auth: secret key", Secret: true, File: "secrets/stack_auth_secret_key", Validate: settings.NonBlank},
+		{Key: "STACK_PROJECT_ID", Question: "Stack Auth: project id", Validate: settings.NonBlank},
+		{Key: "STACK_PUBLISHABLE_CLIENT_KEY", Question: "Stack Auth: publishable key", Validate: settings.NonBlank},
+		{Key: "STACK_SECRET_SERVER_KEY", Question: "Stack Auth: secret key", Secret: true, Validate: settings.NonBlank},
+		{Key: "SECRETS_UID", Default: strconv.Itoa(os.Getuid())},
+		{Key: "SECRETS_GID", Default: strconv.Itoa(os.Getgid())},
 		{Key: "database_password", Secret: true, Generate: 32, File: "secrets/database_password"},
 		{Key: "redis_password", Secret: true, Generate: 32, File: "secrets/redis_password"},
 		{Key: "jwt_secret", Secret: true, Generate: 48, File: "secrets/jwt_secret"},
@@ -90,6 +94,8 @@ var production = targets.Destination{
 		{Name: "dashboard", URL: "https://${DOMAIN}/"},
 		{Name: "API", URL: "https://${DOMAIN}/sensors"},
 		{Name: "health", URL: "https://${DOMAIN}/health/ready"},
+		{Name: "monitoring", URL: "http://127.0.0.1:${GRAFANA_PORT:-3030}/"},
+		{Name: "status page", URL: "http://127.0.0.1:${UPTIME_KUMA_PORT:-3031}/"},
 	},
 }
 

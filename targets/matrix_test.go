@@ -39,7 +39,9 @@ func scriptRuns(name, args string) instant {
 
 var instants = []instant{
 	phaseRuns("preflight"), phaseRuns("config"), stepRuns("compile"), scriptRuns("build", "build "), scriptRuns("migrate", "migrate "),
-	scriptRuns("rollout: recreate", "up "), {"rollout: wait", func(e event) bool { return e.Kind == "wait" }},
+	{"rollout: recreate", func(e event) bool {
+		return e.Kind == "script" && (strings.HasPrefix(e.Fields.Args, "up ") || strings.HasPrefix(e.Fields.Args, "renew "))
+	}}, {"rollout: wait", func(e event) bool { return e.Kind == "wait" }},
 	phaseRuns("verify"), scriptRuns("cleanup", "cleanup"),
 }
 

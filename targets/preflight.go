@@ -21,6 +21,7 @@ const (
 	minimumMemory   = 2 * host.GB
 	minimumDisk     = 10 * host.GB
 	minimumInodes   = 100_000
+	headroom        = 1 * host.GB // of the disk, for a stack that runs
 	recommendedCPUs = 2
 	dockerRoot      = "/var/lib/docker"
 )
@@ -86,7 +87,7 @@ func (s *session) checks(ctx context.Context) []host.Check {
 	}
 	checks = append(checks, host.Engine(engineFacts, missing)...)
 	checks = append(checks, s.modelChecks(ctx)...)
-	if domain := s.setting(s.dest.Domain); domain != "" {
+	if domain := s.setting(s.dest.Domain); domain != "" && !s.private() {
 		checks = append(checks, host.DNS(domain, nil))
 	}
 	return checks

@@ -32,11 +32,11 @@ type Destination struct {
 	Profiles  []string           // profiles that are on
 	Settings  []settings.Setting // what the env file and secrets/ must hold
 	Domain    string             // the setting that holds the public name; empty where there is none
+	Authority string             // the setting that is "internal" where the domain is private: no public DNS, no public certificate
 	Firewall  bool               // prerequisites set up UFW and fail2ban too
 	Database  Database           // what a migration changes
 	Addresses []Address          // what verify asks from outside
 	Links     []Link             // addresses that the summary shows
-	PrivateCA bool               // the certificate is not from a public authority; its chain is not checked
 }
 
 // Database says what a migration depends on beside its image.

@@ -2,7 +2,9 @@ package targets
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -11,17 +13,24 @@ import (
 
 	"slipway/internal/console"
 	"slipway/internal/health"
+	"slipway/internal/host"
 	"slipway/internal/settings"
 )
 
 // Verify asks whether the stack is well: every container of every service, then its addresses from outside.
 //
 // A service with a healthcheck must pass it -passes times in a row (3), one without must run undisturbed, a one-shot job
-// must have exited 0. Then each address must answer as often. It changes nothing, needs no record of a deployment and no
-// lock, and gives up after -timeout (5m). -json prints one object per check to stdout. Exit 0 or 4.
-func Verify(ctx context.Context, json *bool, passes *int, timeout *time.Duration) error {
+// must have exited 0. Each address must answer as often; the certificate, the domain's DNS and the room left on the disk
+// are looked at. It changes nothing, needs no record of a deployment and no lock, and gives up after -timeout (5m).
+// -json prints one object per check to stdout; -watch asks again and again until interrupted. Exit 0 or 4.
+func Verify(ctx context.Context, json *bool, passes *int, timeout *time.Duration, watch *bool) error {
 	asked := options{json: deref(json), passes: deref(passes), timeout: deref(timeout)}
-	return enter(ctx, "verify", false, asked, func(ctx context.Context, _ *session) error { return verify(ctx) })
+	return enter(ctx, "verify", false, asked, func(ctx context.Context, s *session) error {
+		if deref(watch) {
+			return s.watch(ctx)
+		}
+		return verify(ctx)
+	})
 }
 
 // verified is what `mage verify -json` prints.
@@ -30,39 +39,120 @@ type verified struct {
 	Project   string           `json:"project"`
 	Services  []health.Verdict `json:"services"`
 	Addresses []health.Answer  `json:"addresses"`
+	Checks    []host.Finding   `json:"checks"`
 }
 
 func verify(ctx context.Context) error {
 	return phase(ctx, "verify", "", exitFailed, func(ctx context.Context, s *session) (string, error) {
-		limited, cancel := context.WithTimeout(ctx, s.options.timeoutWanted())
-		defer cancel()
-		report, err := s.verifyServices(limited)
+		found, err := s.verified(ctx)
 		if err != nil {
 			return "", err
-		}
-		answers, err := s.verifyAddresses(limited, report.OK)
-		if err != nil {
-			return "", err
-		}
-		found := verified{OK: report.OK, Project: s.project.Name, Services: report.Verdicts, Addresses: answers}
-		for _, a := range answers {
-			found.OK = found.OK && a.OK
 		}
 		if s.options.json && s.target == "verify" {
 			if err := s.console.JSON(found); err != nil {
 				return "", err
 			}
 		}
-		if err := verdictError(report); err != nil {
-			return "", fail(ctx, exitFailed, fmt.Errorf("verify: %w", err), command("logs")+" "+report.Failed()[0].Service)
-		}
-		if err := answersError(answers); err != nil {
-			return "", fail(ctx, exitFailed, fmt.Errorf("verify: %w", err), command("status"))
+		if err := found.failure(ctx); err != nil {
+			return "", err
 		}
 		s.found = &found
-		return fmt.Sprintf("%s, %s, %s each", console.Count(len(found.Services), "container"),
-			console.Count(len(answers), "answer"), passes(s.options.passesWanted())), nil
+		return fmt.Sprintf("%s, %s, %s", console.Count(len(found.Services), "container"), console.Count(len(found.Addresses), "address"),
+			times(s.options.passesWanted())), nil
 	})
+}
+
+// verified asks everything, the inside first.
+func (s *session) verified(ctx context.Context) (verified, error) {
+	limited, cancel := context.WithTimeout(ctx, s.options.timeoutWanted())
+	defer cancel()
+	found := verified{Project: s.project.Name}
+	report, err := s.verifyServices(limited)
+	if err != nil {
+		return found, err
+	}
+	found.Services = report.Verdicts
+	if found.Addresses, err = s.verifyAddresses(limited, report.OK); err != nil {
+		return found, err
+	}
+	found.Checks = host.Run(ctx, s.outside())
+	for _, f := range found.Checks {
+		if f.State == host.StateWarn {
+			s.console.Line(console.Warn, f.Name, f.Detail, 0)
+		}
+	}
+	found.OK = report.OK && len(host.Failed(found.Checks)) == 0
+	for _, a := range found.Addresses {
+		found.OK = found.OK && a.OK
+	}
+	return found, nil
+}
+
+// outside are the looks at what surrounds the stack: room on the disk and, where it has a domain, certificate and DNS.
+func (s *session) outside() []host.Check {
+	checks := []host.Check{host.Disk(dockerRoot, headroom), host.Inodes(dockerRoot, minimumInodes)}
+	domain := s.setting(s.dest.Domain)
+	if domain == "" {
+		return checks
+	}
+	via := net.JoinHostPort(domain, "443")
+	if values, err := s.values(); err == nil && len(s.dest.Addresses) > 0 {
+		if dial, err := expand(s.dest.Addresses[0].Via, values); err == nil && dial != "" {
+			via = dial
+		}
+	}
+	checks = append(checks, host.Certificate(domain, via, s.private()))
+	if !s.private() {
+		checks = append(checks, host.DNS(domain, nil))
+	}
+	return checks
+}
+
+// private tells that the domain is not a public one: a test's, or one of an internal network.
+func (s *session) private() bool { return s.setting(s.dest.Authority) == "internal" }
+
+// failure says everything that is not well, and what to look at next.
+func (v verified) failure(ctx context.Context) error {
+	if err := verdictError(health.Report{Verdicts: v.Services}); err != nil {
+		var unwell *unwellError
+		errors.As(err, &unwell)
+		return fail(ctx, exitFailed, fmt.Errorf("verify: %w", err), command("logs")+" "+unwell.service)
+	}
+	if err := answersError(v.Addresses); err != nil {
+		return fail(ctx, exitFailed, fmt.Errorf("verify: %w", err), command("status"))
+	}
+	if failed := host.Failed(v.Checks); len(failed) > 0 {
+		return fail(ctx, exitFailed, fmt.Errorf("verify: %w", findingsError(failed)))
+	}
+	return nil
+}
+
+// watch verifies again and again, until it is interrupted, and prints a line for each change.
+func (s *session) watch(ctx context.Context) error {
+	const pause = 10 * time.Second
+	last := ""
+	for {
+		found, err := s.verified(ctx)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // the interrupt is how a watch ends
+		}
+		word, says := console.OK, "well"
+		if err == nil {
+			err = found.failure(ctx)
+		}
+		if err != nil {
+			word, says = console.Fail, err.Error()
+		}
+		if says != last {
+			s.console.Line(word, "verify", stamp(time.Now())+" "+says, 0)
+			last = says
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
 }
 
 // verifyServices waits for a verdict on every service of the model.
@@ -93,7 +183,7 @@ func (s *session) verifyAddresses(ctx context.Context, well bool) ([]health.Answ
 		if err != nil {
 			return nil, fmt.Errorf("address %s: %w", a.Name, err)
 		}
-		addresses = append(addresses, health.Address{Name: a.Name, URL: url, Want: a.Ready, Via: via, InsecureCA: s.dest.PrivateCA})
+		addresses = append(addresses, health.Address{Name: a.Name, URL: url, Want: a.Ready, Via: via, InsecureCA: s.private()})
 	}
 	if !well {
 		var cancel context.CancelFunc
@@ -107,8 +197,8 @@ func (s *session) verifyAddresses(ctx context.Context, well bool) ([]health.Answ
 	}), nil
 }
 
-// passes is how often in a row something was well.
-func passes(n int) string {
+// times is how often in a row something was well.
+func times(n int) string {
 	if n == 1 {
 		return "once"
 	}

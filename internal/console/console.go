@@ -127,10 +127,13 @@ func (c *Console) write(s stream, text string) {
 	_, _ = io.WriteString(s.w, c.secrets.String(text))
 }
 
-// Count is a number with its noun: 1 image, 3 images.
+// Count is a number with its noun: 1 image, 3 images, 2 addresses.
 func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
+	}
+	if strings.HasSuffix(noun, "s") {
+		noun += "e"
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
