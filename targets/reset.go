@@ -3,6 +3,7 @@ package targets
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"slipway/internal/console"
@@ -22,7 +23,16 @@ func Reset(ctx context.Context, step *string) error {
 }
 
 func (s *session) clear(step string) error {
-	cleared, err := s.store.Reset(s.lock, step, s.steps())
+	steps := s.steps()
+	known := make([]string, 0, len(steps))
+	for _, other := range steps {
+		known = append(known, other.Name)
+	}
+	family, _, _ := strings.Cut(step, ".")
+	if step != "" && !slices.Contains(known, step) && family != "rollout" && family != "prerequisites" {
+		return fmt.Errorf("there is no step %q; there are %s, and rollout.SERVICE", step, strings.Join(known, ", "))
+	}
+	cleared, err := s.store.Reset(s.lock, step, steps)
 	if err != nil {
 		return err
 	}
