@@ -13,13 +13,14 @@ const (
 	flakePause = 500 * time.Millisecond // between failures of what had passed: a blip is not the end
 	slotTime   = time.Second            // a check that takes longer no longer counts against the limit
 	longPause  = 30 * time.Second
-	overhead   = 500 * time.Millisecond // of the docker command, which the timeout of a check does not include
+	overhead   = time.Second // of the docker command, which the timeout of a check does not include
 )
 
 // probing is when the healthcheck of a container is run next.
 type probing struct {
-	busy bool
-	next time.Time
+	busy  bool
+	since time.Time // when it became busy
+	next  time.Time
 }
 
 // checked is what a burst of checks of one life of a container brought.
@@ -50,7 +51,7 @@ func (w *waiter) startChecks(ctx context.Context, now time.Time) {
 		if watch.passes > 0 && watch.passes < w.o.Passes { // what has answered once is asked for the rest at once
 			count = w.o.Passes - watch.passes
 		}
-		watch.busy = true
+		watch.busy, watch.since = true, now
 		started, argv, timeout := watch.latest.StartedAt, watch.latest.Healthcheck.Argv(), watch.timeout()
 		w.beside.Go(func() {
 			result := checked{id: id, started: started, answers: w.burst(ctx, id, argv, timeout, count)}

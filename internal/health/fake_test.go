@@ -19,6 +19,7 @@ type fakeEngine struct {
 	answer     func() (string, int) // what healthchecks say now
 	hangs      bool
 	down       bool
+	silent     bool // does not answer a look at all
 	looks      int
 	execs      int
 	streams    []chan compose.Event
@@ -32,7 +33,11 @@ func newFakeEngine(containers ...compose.Container) *fakeEngine {
 	return f
 }
 
-func (f *fakeEngine) Containers(context.Context) ([]compose.Container, error) {
+func (f *fakeEngine) Containers(ctx context.Context) ([]compose.Container, error) {
+	if f.silent {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.looks++

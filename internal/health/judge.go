@@ -94,7 +94,11 @@ func (w *watch) ruleRunning(c circumstances) ruling {
 	case w.fails > 0:
 		return ruling{state: Waiting, reason: "not healthy yet", late: "not healthy", detail: w.last}
 	}
-	return ruling{state: Waiting, reason: "starting", late: "not healthy", detail: "no answer yet"}
+	detail := "no answer yet"
+	if w.busy {
+		detail = "the healthcheck has been running for " + seconds(c.now.Sub(w.since))
+	}
+	return ruling{state: Waiting, reason: "starting", late: "not healthy", detail: detail}
 }
 
 func (w *watch) ruleEnded(c circumstances) ruling {

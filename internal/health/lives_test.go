@@ -149,3 +149,20 @@ func TestWaitDoesNotSpinWhileTheEngineIsAway(t *testing.T) {
 		}
 	})
 }
+
+func TestEngineThatNeverAnswersIsToBlame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeEngine()
+		f.silent = true
+		for timeout, want := range map[time.Duration]string{
+			10 * time.Second: "engine does not answer after 10s: no answer",
+			time.Minute:      "engine does not answer after 1m0s: context deadline exceeded",
+		} {
+			report, err := wait(t.Context(), Options{Services: map[string]Expect{"web": {}}, Timeout: timeout}, f)
+			failed := report.Failed()
+			if err != nil || len(failed) != 1 || failed[0].Reason != want {
+				t.Errorf("%+v, %v, want %q", report, err, want)
+			}
+		}
+	})
+}

@@ -105,6 +105,18 @@ var sequences = []struct {
 		from: time.Minute, to: time.Minute,
 	},
 	{
+		name: "a healthcheck that hangs for longer than the patience lasts is said to run",
+		engine: func() *fakeEngine {
+			c := asked(running("a"))
+			c.Healthcheck.Timeout = 2 * time.Minute
+			f := newFakeEngine(c)
+			f.hang()
+			return f
+		},
+		state: Failed, reason: "not healthy after 1m0s: the healthcheck has been running for 1m0s",
+		from: time.Minute, to: time.Minute,
+	},
+	{
 		name:   "a service without a healthcheck is watched for the window",
 		engine: func() *fakeEngine { return newFakeEngine(running("a")) },
 		state:  Unchecked, from: 5 * time.Second, to: 5500 * time.Millisecond,

@@ -32,7 +32,7 @@ type Verdict struct {
 	State     State     `json:"state"`
 	Reason    string    `json:"reason,omitempty"` // why it waits or failed, in one line
 	Passes    int       `json:"passes,omitempty"` // consecutive passes of the healthcheck
-	Checks    []string  `json:"checks,omitempty"` // the last outputs of the healthcheck, oldest first
+	Checks    []string  `json:"checks,omitempty"` // the last outputs of the healthcheck that differ, oldest first
 	Logs      []string  `json:"logs,omitempty"`   // the last lines of the log, of a failed one
 	Since     time.Time `json:"since"`            // when it came to this state
 }

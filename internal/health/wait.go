@@ -16,8 +16,9 @@ const (
 	settle       = time.Second     // after the first failure: others that failed by the same cause show, too
 )
 
-// Wait watches until every expected replica is well, one has failed for good, or the time is up; what is not well by
-// then has failed. An error means that there is no answer: ctx ended, there is no docker command.
+// Wait watches until every expected replica is well, one has failed for good, or the time is up, be it that of Options
+// or of ctx; what is not well by then has failed. An error means that there is no answer: ctx was cancelled, there is no
+// docker command.
 func Wait(ctx context.Context, o Options) (Report, error) {
 	return wait(ctx, o, cli{o.Project})
 }
@@ -93,6 +94,9 @@ func (w *waiter) run(ctx context.Context) (Report, error) {
 		wake := time.NewTimer(w.sleep(now))
 		select {
 		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) { // the caller's patience is no other than ours
+				return w.expire(time.Now())
+			}
 			return newReport(w.verdicts), fmt.Errorf("wait for health: %w", ctx.Err())
 		case <-timeout.C:
 			return w.expire(time.Now())
@@ -161,6 +165,9 @@ func (w *waiter) publish(verdicts []Verdict, now time.Time) {
 
 // expire ends a wait whose time is up.
 func (w *waiter) expire(now time.Time) (Report, error) {
+	if !w.looked {
+		w.lostAt, w.lostErr = w.begin, errors.New("no answer")
+	}
 	verdicts := w.rule(now, true)
 	if len(verdicts) == 0 {
 		if w.lostErr != nil {

@@ -139,10 +139,25 @@ func TestProgressTellsOfChangesOnly(t *testing.T) {
 
 func TestCancelledWaitIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
 		report, err := wait(ctx, Options{Services: map[string]Expect{"web": {}}}, newFakeEngine(running("a")))
-		if !errors.Is(err, context.DeadlineExceeded) || report.OK {
+		if !errors.Is(err, context.Canceled) || report.OK {
+			t.Errorf("%+v, %v", report, err)
+		}
+	})
+}
+
+func TestDeadlineOfTheCallerEndsWithVerdicts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		f := newFakeEngine(asked(running("a")))
+		f.say("no database", 1)
+		report, err := wait(ctx, Options{Services: map[string]Expect{"web": {}}, Timeout: 20 * time.Second}, f)
+		failed := report.Failed()
+		if err != nil || len(failed) != 1 || len(failed[0].Logs) == 0 ||
+			failed[0].Reason != "not healthy after 20s: healthcheck exited (1): no database" {
 			t.Errorf("%+v, %v", report, err)
 		}
 	})

@@ -46,7 +46,7 @@ type answers struct {
 	passed        bool      // enough passes during this wait
 	turned        time.Time // when it failed for good after it had passed
 	last          string    // the newest failure, in one line
-	checks        []string
+	checks        []string  // outputs, each that differs from the one before
 	logged        time.Time // when the newest probe of the engine's own began
 	hangs         int       // consecutive
 }
@@ -158,6 +158,9 @@ func (w *watch) note(a answer) {
 	}
 	if a.code != 0 || a.hung {
 		w.last = lastLine(text)
+	}
+	if n := len(w.checks); n > 0 && w.checks[n-1] == text {
+		return
 	}
 	w.checks = append(w.checks, text)
 	if len(w.checks) > keptChecks {
