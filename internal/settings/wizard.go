@@ -2,11 +2,11 @@ package settings
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 
+	tea "charm.land/bubbletea/v2"
 	"charm.land/huh/v2"
 )
 
@@ -123,18 +123,32 @@ func (p Prompt) form(ctx context.Context, fields ...huh.Field) error {
 	for i, field := range fields {
 		pages[i] = huh.NewGroup(field)
 	}
-	err := huh.NewForm(pages...).
-		WithInput(p.In).WithOutput(p.Out).
-		WithTheme(huh.ThemeFunc(huh.ThemeBase)).
-		WithShowHelp(false).
-		RunWithContext(ctx)
+	form := huh.NewForm(pages...).WithTheme(huh.ThemeFunc(huh.ThemeBase)).WithShowHelp(false)
+	form.SubmitCmd, form.CancelCmd = tea.Quit, tea.Quit
+	// The program is run here and not by huh, which knows only one way to end a form early: to kill its program, and then
+	// nobody waits for the read that is under way. Signals are the caller's, who cancels ctx.
+	program := tea.NewProgram(screen{form}, tea.WithInput(p.In), tea.WithOutput(p.Out), tea.WithoutSignalHandler())
+	defer context.AfterFunc(ctx, program.Quit)()
+	_, err := program.Run()
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", ErrDeclined, ctx.Err())
-	case errors.Is(err, huh.ErrUserAborted):
-		return ErrDeclined
 	case err != nil:
 		return fmt.Errorf("ask on the terminal: %w", err)
+	case form.State != huh.StateCompleted:
+		return ErrDeclined
 	}
 	return nil
+}
+
+// screen shows a form as bubbletea wants it.
+type screen struct{ form *huh.Form }
+
+func (s screen) Init() tea.Cmd { return s.form.Init() }
+
+func (s screen) View() tea.View { return tea.NewView(s.form.View()) }
+
+func (s screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	_, cmd := s.form.Update(msg) // a form returns itself
+	return s, cmd
 }
