@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Deploys a Compose stack: every docker command that changes something is here.
+# Deploys a Compose stack: every docker command that changes something is here, those
+# that back a database up in lib/backup.sh.
 #
 # Without a step it does the whole deployment, by hand, in eight:
 #   1 pre-flight   2 pull   3 build   4 migrate   5 up   6 wait   7 verify   8 cleanup
@@ -14,6 +15,8 @@ HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 source "$HERE/lib/output.sh"
 # shellcheck source=lib/compose.sh
 source "$HERE/lib/compose.sh"
+# shellcheck source=lib/backup.sh
+source "$HERE/lib/backup.sh"
 
 usage() {
     cat <<'USAGE'
@@ -28,6 +31,9 @@ Deploys the stack in eight steps, or does one step.
   pull [SERVICE…]          fetch the images that are missing
   build [SERVICE…]         build images
   start SERVICE…           start services that are down; touch none that runs
+  stop SERVICE…            stop services, keep their containers
+  backup FILE KIND SERVICE   write a checked copy of a database
+  restore FILE KIND SERVICE  put such a copy in the place of its content
   migrate JOB              run a one-off job; adopt it when it already runs
   up [SERVICE [REPLICAS]]  bring a service, or all, to its configuration
   renew SERVICE REPLICAS   recreate the containers of a service, changed or not
@@ -35,6 +41,9 @@ Deploys the stack in eight steps, or does one step.
   retire CONTAINER…        stop and remove containers, keep their volumes
   cleanup                  remove this project's dangling images
   down                     stop and remove the project, keep its volumes
+
+KIND is postgres, or sqlite, which the program of SERVICE copies itself. FILE without
+a slash is in the backups of STATE_DIR. Stop what writes before a restore.
 
 environment:
   DESTINATION   local (default), production, …: which overlay and env file
@@ -69,6 +78,21 @@ step_start() {
     (($# > 0)) || usage_error "start needs a SERVICE"
     heal_names
     docker compose up -d --no-deps --no-recreate --no-build --pull never "$@" >&2
+}
+
+step_stop() {
+    (($# > 0)) || usage_error "stop needs a SERVICE"
+    docker compose stop "$@" >&2
+}
+
+step_backup() {
+    [[ $# -eq 3 && ($2 == postgres || $2 == sqlite) ]] || usage_error "backup needs a FILE, a KIND and a SERVICE"
+    take_backup "$@"
+}
+
+step_restore() {
+    [[ $# -eq 3 && ($2 == postgres || $2 == sqlite) ]] || usage_error "restore needs a FILE, a KIND and a SERVICE"
+    put_back "$@"
 }
 
 # A job's container is detached and has a name of its own: a run that was killed
@@ -227,7 +251,7 @@ main() {
     STEP=
     if (($# > 0)) && [[ $1 != -* ]]; then
         case $1 in
-            pull | build | start | migrate | up | renew | beside | retire | cleanup | down) ;;
+            pull | build | start | stop | backup | restore | migrate | up | renew | beside | retire | cleanup | down) ;;
             *) usage_error "there is no step \"$1\"" ;;
         esac
         STEP=$1

@@ -24,6 +24,7 @@ func TestEachStepIsItsDockerCommand(t *testing.T) {
 		{"build web", []string{"compose build web"}},
 		{"build", []string{"compose build"}},
 		{"start db", []string{"compose up -d --no-deps --no-recreate --no-build --pull never db"}},
+		{"stop db web", []string{"compose stop db web"}},
 		{"up", []string{"compose up -d --no-build --pull never"}},
 		{"up web", []string{"compose up -d --no-deps --no-build --pull never web"}},
 		{"up web 3", []string{"compose up -d --no-deps --no-build --pull never --scale web=3 web"}},
@@ -46,7 +47,7 @@ func TestEachStepIsItsDockerCommand(t *testing.T) {
 
 func TestAStepWithoutWhatItNeedsIsAUsageError(t *testing.T) {
 	t.Parallel()
-	for _, args := range []string{"start", "migrate", "migrate a b", "up a 1 2", "beside web", "retire"} {
+	for _, args := range []string{"start", "stop", "backup a.dump sqlite", "backup a.dump mysql db", "restore a.dump", "migrate", "migrate a b", "up a 1 2", "beside web", "retire"} {
 		r := (&run{env: project()}).do(t, strings.Fields(args)...)
 		r.wantCode(t, 2)
 		r.wantActs(t)
@@ -77,7 +78,8 @@ func TestHelpNamesEveryStepAndOption(t *testing.T) {
 	r := (&run{}).do(t, "--help")
 	r.wantCode(t, 0)
 	for _, word := range []string{
-		"--skip-checks", "--no-build", "pull", "build", "start", "migrate", "up", "beside", "retire", "cleanup", "down",
+		"--skip-checks", "--no-build", "pull", "build", "start", "stop", "backup", "restore", "migrate", "up", "beside", "retire",
+		"cleanup", "down",
 	} {
 		if !strings.Contains(r.stdout, word) {
 			t.Errorf("the help lacks %s", word)

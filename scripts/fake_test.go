@@ -30,9 +30,10 @@ type call struct {
 	Profiles string
 }
 
-// answer is what docker does when its arguments begin with Args.
+// answer is what docker does when its arguments begin with Args and end with Ends.
 type answer struct {
 	Args   string
+	Ends   string
 	Stdout string
 	Stderr string
 	Code   int
@@ -64,7 +65,7 @@ func playDocker(args []string) int {
 		return 94
 	}
 	for _, a := range answers {
-		if strings.HasPrefix(line, a.Args) {
+		if strings.HasPrefix(line, a.Args) && strings.HasSuffix(line, a.Ends) {
 			_, _ = os.Stdout.WriteString(a.Stdout)
 			_, _ = os.Stderr.WriteString(a.Stderr)
 			return a.Code
