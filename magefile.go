@@ -68,7 +68,7 @@ var production = targets.Destination{
 	Authority: "CADDY_TLS",
 	Firewall:  true,
 	Settings: []settings.Setting{
-		{Key: "DOMAIN", Question: "Domain under which the stack is reached", Validate: settings.FQDN},
+		{Key: "DOMAIN", Question: "Domain under which the stack is reached", Validate: settings.FQDN, Normalize: settings.ASCII},
 		{Key: "ADMIN_EMAIL", Question: "E-mail of the administrator, for certificates", Validate: settings.Email},
 		{Key: "STACK_PROJECT_ID", Question: "Stack Auth: project id", Validate: settings.NonBlank},
 		{Key: "STACK_PUBLISHABLE_CLIENT_KEY", Question: "Stack Auth: publishable key", Validate: settings.NonBlank},

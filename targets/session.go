@@ -85,8 +85,8 @@ func open(target string) (*session, error) {
 // learnSecrets tells the redactor every value that must not be seen: of the environment, the env file and secrets/.
 func (s *session) learnSecrets() error {
 	for _, pair := range os.Environ() {
-		if key, value, ok := strings.Cut(pair, "="); ok && redact.SecretKey(key) {
-			s.secrets.Add(value)
+		if key, value, ok := strings.Cut(pair, "="); ok {
+			s.secrets.Add(redact.Secrets(key, value)...)
 		}
 	}
 	values, err := settings.Values(s.dir, s.envFile(), s.dest.Settings)

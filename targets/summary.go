@@ -7,7 +7,6 @@ import (
 
 	"slipway/internal/console"
 	"slipway/internal/health"
-	"slipway/internal/redact"
 )
 
 // summarize says at the end of a deployment when it ran, where the stack answers, how its services are and what comes
@@ -41,7 +40,7 @@ func (s *session) summarize(context.Context) error {
 	}
 	if s.console.Terminal() {
 		for _, setting := range s.dest.Settings {
-			if setting.Secret || redact.SecretKey(setting.Key) {
+			if setting.IsSecret() {
 				s.console.Below(fmt.Sprintf("%-28s ******** (%s)", setting.Key, s.where(setting.File)))
 			}
 		}
