@@ -40,10 +40,6 @@ func config(ctx context.Context) error {
 			return "", err
 		}
 		plan, missing, err := settings.Collect(s.dir, declared, file, os.LookupEnv)
-		var refused *settings.RefusedError
-		if errors.As(err, &refused) {
-			return "", fail(ctx, exitRefused, fmt.Errorf("config: %w", err), refused.Hints()...)
-		}
 		if err != nil {
 			return "", err
 		}

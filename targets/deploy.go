@@ -11,7 +11,7 @@ import (
 )
 
 // order is the order of the steps of a deployment. Plan, status and reset read the same slice.
-var order = []string{"pull", "build", "migrate", "rollout", "cleanup"}
+var order = []string{"pull", "build", "backup", "migrate", "rollout", "cleanup"}
 
 // Deploy brings the stack to what this checkout describes, then verifies it.
 //
@@ -65,7 +65,7 @@ func deploySteps(ctx context.Context) error {
 // that they name.
 func (s *session) steps() []checkpoints.Step {
 	built := map[string]func() checkpoints.Step{
-		"pull": s.pull, "build": s.build, "migrate": s.migrate, "rollout": s.rollout, "cleanup": s.cleanup,
+		"pull": s.pull, "build": s.build, "backup": s.backup, "migrate": s.migrate, "rollout": s.rollout, "cleanup": s.cleanup,
 	}
 	var steps []checkpoints.Step
 	before := map[string][]string{}

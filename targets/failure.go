@@ -53,6 +53,10 @@ func fail(ctx context.Context, code int, err error, hints ...string) *Failure {
 	}
 	var held *checkpoints.HeldError
 	var record *checkpoints.RecordError
+	var remedied interface{ Hints() []string }
+	if errors.As(err, &remedied) {
+		hints = append(remedied.Hints(), hints...)
+	}
 	switch {
 	case errors.As(err, &held):
 		code, hints = exitHeld, []string{"wait for it, or give it time: " + command("deploy") + " -wait=10m", command("status")}

@@ -22,11 +22,7 @@ func (s *session) migrate() checkpoints.Step {
 			return "", nil
 		},
 		Inputs: func(ctx context.Context) ([]checkpoints.Input, error) {
-			inputs, err := checkpoints.Glob(s.dir, database.Migrations)
-			if err != nil {
-				return nil, err
-			}
-			volume, err := s.volume(ctx)
+			inputs, err := s.migrations(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -34,8 +30,7 @@ func (s *session) migrate() checkpoints.Step {
 			if err != nil {
 				return nil, err
 			}
-			// A new volume needs its migrations again. It comes to be while the step runs, so it is read again after it.
-			return append(inputs, checkpoints.Value("image of "+database.Job, image), checkpoints.Outcome("volume "+database.Volume, volume)), nil
+			return append(inputs, checkpoints.Value("image of "+database.Job, image)), nil
 		},
 		Run: func(ctx context.Context) (string, error) {
 			if database.Service != "" {
@@ -49,6 +44,20 @@ func (s *session) migrate() checkpoints.Step {
 			return "applied by " + database.Job, nil
 		},
 	}
+}
+
+// migrations are the migration files and the volume that they are applied to. A new volume needs them again; it comes to
+// be while the step runs, so it is read again after it.
+func (s *session) migrations(ctx context.Context) ([]checkpoints.Input, error) {
+	inputs, err := checkpoints.Glob(s.dir, s.dest.Database.Migrations)
+	if err != nil {
+		return nil, err
+	}
+	volume, err := s.volume(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return append(inputs, checkpoints.Outcome("volume "+s.dest.Database.Volume, volume)), nil
 }
 
 // startDatabase starts the database where it is not up, and waits until it answers.

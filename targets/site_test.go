@@ -36,29 +36,6 @@ type site struct {
 	env      map[string]string
 }
 
-// compiled is the repository's magefile as a binary, made once.
-var compiled = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "slipway-mage-")
-	if err != nil {
-		return "", err
-	}
-	binary := filepath.Join(dir, "mage")
-	cmd := exec.Command("go", "tool", "mage", "-compile", binary)
-	cmd.Dir = ".."
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("compile the magefile: %w\n%s", err, out)
-	}
-	return binary, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if binary, err := compiled(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(binary))
-	}
-	os.Exit(code)
-}
-
 func newSite(t *testing.T) *site {
 	t.Helper()
 	id := make([]byte, 4)

@@ -39,7 +39,11 @@ type Destination struct {
 	Links     []Link             // addresses that the summary shows
 }
 
-// Database says what a migration depends on beside its image.
+// Database says what a migration depends on beside its image, and how the data is backed up before it.
+//
+// Where Kind is set, Volume has to be, and Migrations where there is a Job: a backup is made when they say that there is
+// something to migrate. A postgres is dumped and restored in the container of Service. A sqlite is copied by one-off containers
+// of the first of Writers, whose program answers `backup -`, `inspect -` and `restore -`: stack/app shows how.
 type Database struct {
 	Job        string   // the service in profile "jobs" that applies migrations; empty where there are none
 	Service    string   // the service started and awaited before it; empty for an embedded database
@@ -83,6 +87,11 @@ func (s Stack) check() error {
 	if len(s.Destinations) == 0 {
 		return fmt.Errorf("stack %s has no destination", s.Name)
 	}
+	for _, d := range s.Destinations {
+		if err := d.Database.check(); err != nil {
+			return fmt.Errorf("stack %s: destination %s: database: %w", s.Name, d.Name, err)
+		}
+	}
 	for _, extra := range s.Steps {
 		if !slices.Contains(order, extra.Before) {
 			return fmt.Errorf("step %s: there is no step %q to come before; the steps are %s",
@@ -90,6 +99,33 @@ func (s Stack) check() error {
 		}
 	}
 	return nil
+}
+
+// check says what a backup would lack.
+func (d Database) check() error {
+	switch {
+	case d.Kind == "":
+		return nil
+	case d.Kind != "postgres" && d.Kind != "sqlite":
+		return fmt.Errorf("kind %q: only postgres and sqlite can be backed up", d.Kind)
+	case d.Volume == "":
+		return fmt.Errorf("a %s needs its Volume: without it nobody knows whether there is data", d.Kind)
+	case d.Job != "" && d.Migrations == "":
+		return fmt.Errorf("job %s needs its Migrations: without them nobody knows when to back up", d.Job)
+	case d.Kind == "postgres" && d.Service == "":
+		return fmt.Errorf("a postgres needs its Service, where it is dumped")
+	case d.Kind == "sqlite" && len(d.Writers) == 0:
+		return fmt.Errorf("a sqlite needs its Writers, the first of which copies it")
+	}
+	return nil
+}
+
+// keeper is the service that backs the database up.
+func (d Database) keeper() string {
+	if d.Kind == "sqlite" {
+		return d.Writers[0]
+	}
+	return d.Service
 }
 
 // destination finds the destination of that name; the first one where name is empty.
