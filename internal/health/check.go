@@ -52,6 +52,11 @@ func (w *waiter) startChecks(ctx context.Context, now time.Time) {
 			count = w.o.Passes - watch.passes
 		}
 		watch.busy, watch.since = true, now
+		if watch.passes+count >= w.o.Passes && count > 1 { // inspect has the last word, and is asked meanwhile
+			if look := now.Add(time.Duration(count-1)*firstPause + time.Millisecond); look.Before(w.nextLook) {
+				w.nextLook = look
+			}
+		}
 		started, argv, timeout := watch.latest.StartedAt, watch.latest.Healthcheck.Argv(), watch.timeout()
 		w.beside.Go(func() {
 			result := checked{id: id, started: started, answers: w.burst(ctx, id, argv, timeout, count)}
@@ -146,7 +151,7 @@ func (w *waiter) takeChecked(c checked) {
 	}
 	watch.next = now.Add(w.pause(watch, now))
 	if watch.passes >= w.o.Passes && watch.looked.Before(watch.asked) {
-		w.nextLook = now // inspect has the last word
+		w.nextLook = now // it may have been asked too early
 	}
 }
 
@@ -159,7 +164,9 @@ func (w *waiter) pause(watch *watch, now time.Time) time.Duration {
 	case watch.fails > 0 && watch.passed:
 		return flakePause
 	case watch.fails > 0: // a share of the time waited, so that an answer is late by as little as its coming was
-		return min(max(waited/30, firstPause), lastPause)
+		// Counted from the question, but an engine that takes long to ask it has enough to do.
+		took := now.Sub(watch.since)
+		return max(min(max(waited/40, firstPause), lastPause)-took, took/4)
 	case watch.passes < w.o.Passes:
 		return 0
 	}
