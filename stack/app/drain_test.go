@@ -31,6 +31,7 @@ func post(connection net.Conn, reader *bufio.Reader, sensor string) (closing boo
 	if err != nil {
 		return false, err
 	}
+	defer func() { _ = response.Body.Close() }()
 	if _, err := io.Copy(io.Discard, response.Body); err != nil {
 		return false, err
 	}

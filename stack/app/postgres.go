@@ -58,12 +58,11 @@ func (s *postgresStore) Add(ctx context.Context, reading Reading) (Reading, erro
 }
 
 func (s *postgresStore) Readings(ctx context.Context, sensor string, limit int) ([]Reading, error) {
-	condition, arguments := "", []any{limit}
+	query, arguments := selectReadings+"ORDER BY at DESC, id DESC LIMIT $1", []any{limit}
 	if sensor != "" {
-		condition, arguments = "WHERE sensor = $2", []any{limit, sensor}
+		query, arguments = selectReadings+"WHERE sensor = $1 ORDER BY at DESC, id DESC LIMIT $2", []any{sensor, limit}
 	}
-	rows, err := s.pool.Query(ctx,
-		"SELECT id, sensor, celsius, at, excursion FROM readings "+condition+" ORDER BY at DESC, id DESC LIMIT $1", arguments...)
+	rows, err := s.pool.Query(ctx, query, arguments...)
 	if err != nil {
 		return nil, fmt.Errorf("select readings: %w", err)
 	}

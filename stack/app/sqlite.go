@@ -76,12 +76,11 @@ func (s *sqliteStore) Add(ctx context.Context, reading Reading) (Reading, error)
 }
 
 func (s *sqliteStore) Readings(ctx context.Context, sensor string, limit int) ([]Reading, error) {
-	condition, arguments := "", []any{limit}
+	query, arguments := selectReadings+"ORDER BY at DESC, id DESC LIMIT ?", []any{limit}
 	if sensor != "" {
-		condition, arguments = "WHERE sensor = ?", []any{sensor, limit}
+		query, arguments = selectReadings+"WHERE sensor = ? ORDER BY at DESC, id DESC LIMIT ?", []any{sensor, limit}
 	}
-	rows, err := s.read.QueryContext(ctx,
-		"SELECT id, sensor, celsius, at, excursion FROM readings "+condition+" ORDER BY at DESC, id DESC LIMIT ?", arguments...)
+	rows, err := s.read.QueryContext(ctx, query, arguments...)
 	if err != nil {
 		return nil, fmt.Errorf("select readings: %w", err)
 	}

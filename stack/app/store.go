@@ -67,6 +67,8 @@ func OpenStore(ctx context.Context, s Settings) (Store, error) {
 
 // What both databases understand alike.
 const (
+	selectReadings = "SELECT id, sensor, celsius, at, excursion FROM readings "
+
 	selectSensors = `
 SELECT s.name, s.zone, z.lowest, z.highest, r.celsius, r.at, r.excursion
 FROM sensors s
