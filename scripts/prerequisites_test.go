@@ -229,10 +229,18 @@ func TestMissingGoIsSaid(t *testing.T) {
 func TestEngineThatDoesNotStartIsAFailure(t *testing.T) {
 	m := newBareMachine(t)
 	m.packages("docker.io", "dockerd", "echo failed to mount cgroups")
-	m.env = append(m.env, "ENGINE_WAIT=1")
 	r := m.prerequisites("engine")
 	r.exits(t, 1)
 	r.says(t, "failed to mount cgroups")
+	r.says(t, "the engine ended right after its start")
+}
+
+func TestEngineThatNeverAnswersIsAFailure(t *testing.T) {
+	m := newBareMachine(t)
+	m.packages("docker.io", "dockerd", "exec sleep 10")
+	m.env = append(m.env, "ENGINE_WAIT=1")
+	r := m.prerequisites("engine")
+	r.exits(t, 1)
 	r.says(t, "the engine does not answer after 1s")
 }
 

@@ -104,7 +104,7 @@ start_engine() {
     if with_systemd; then
         run systemctl enable --now docker
     else
-        if present cgroupfs-mount; then
+        if present cgroupfs-mount && ! grep -q -E ' cgroup2? ' /proc/self/mounts; then
             run cgroupfs-mount
         fi
         [[ ! -r ${SYSTEM_ROOT:-}/var/run/docker.pid ]] || pid=$(<"${SYSTEM_ROOT:-}/var/run/docker.pid")
@@ -117,16 +117,21 @@ start_engine() {
 }
 
 wait_for_engine() {
-    local log=$1 deadline=$((SECONDS + ENGINE_WAIT))
+    local log=$1 deadline=$((SECONDS + ENGINE_WAIT)) ended=
     note "waiting for the engine, at most ${ENGINE_WAIT}s"
-    until ask_docker && [[ -n $ENGINE_VERSION ]]; do
-        if ((SECONDS >= deadline)); then
-            if with_systemd; then
-                fail 1 "the engine does not answer after ${ENGINE_WAIT}s; look with: journalctl -u docker"
-            fi
-            tail -n 20 "$log" >&2 || true
-            fail 1 "the engine does not answer after ${ENGINE_WAIT}s; look into $log"
-        fi
+    while true; do
+        # Asked before the engine is, so that a last-moment answer counts.
+        ! daemon_ended || ended=yes
+        ask_docker
+        [[ -z $ENGINE_VERSION ]] || return 0
+        [[ -z $ended ]] || break
+        ((SECONDS < deadline)) || break
         sleep 0.2
     done
+    if with_systemd; then
+        fail 1 "the engine does not answer after ${ENGINE_WAIT}s; look with: journalctl -u docker"
+    fi
+    tail -n 20 "$log" >&2 || true
+    [[ -z $ended ]] || fail 1 "the engine ended right after its start; look into $log"
+    fail 1 "the engine does not answer after ${ENGINE_WAIT}s; look into $log"
 }

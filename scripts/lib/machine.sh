@@ -19,16 +19,24 @@ run() (
 )
 
 # run_daemon LOG COMMAND…: the same for what goes on when this script has ended.
-run_daemon() (
-    log=$1
+run_daemon() {
+    local log=$1
     shift
     if [[ -n ${PRINT_ONLY:-} ]]; then
         printf 'sudo sh -c %q\n' "setsid $* >>$log 2>&1 </dev/null &"
-        exit
+        return
     fi
-    close_inherited
-    setsid "$@" >>"$log" 2>&1 </dev/null &
-)
+    (
+        close_inherited
+        exec setsid "$@" >>"$log" 2>&1 </dev/null
+    ) &
+    DAEMON_PID=$!
+}
+
+# daemon_ended: has the daemon started here gone already?
+daemon_ended() {
+    [[ -n ${DAEMON_PID:-} ]] && ! kill -0 "$DAEMON_PID" 2>/dev/null
+}
 
 close_inherited() {
     local path number

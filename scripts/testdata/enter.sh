@@ -7,9 +7,11 @@ set -euo pipefail
 main() {
     local root=$1 network=$2 repository=$3 directory
     shift 3
+    # The engine looks for the mount that holds its data.
+    mount --bind "$root" "$root"
     mount -t proc proc "$root/proc"
     mount -t sysfs sysfs "$root/sys"
-    mount --bind /dev "$root/dev"
+    mount --rbind /dev "$root/dev"
     mount -t tmpfs tmpfs "$root/run"
     mkdir -p "$root/run/sshd" "$root/run/lock"
     for directory in slipway usr/local/go go/modules go/cache; do
