@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds the images of the production stack on a machine without a registry: real servers from Debian 12's packages,
-# stand-ins for what Debian does not package. README.md says which is which.
+# Builds the images of the production stack on a machine without a registry: real servers from Debian 12's packages, Caddy
+# from its Go module, stand-ins for what neither has. README.md says which is which.
 #
 # usage: build.sh [--force] [IMAGE…]     IMAGE: postgres redis caddy prometheus node-exporter blackbox-exporter
 #                                               minio loki promtail grafana uptime-kuma (all without one)
 #
 # An image whose recipe has not changed is kept; --force builds it again, with the packages' current versions.
-# Needs root, docker, mmdebstrap, and go for the stand-ins. APT_SOURCES names the list of Debian 12's archives; the
+# Needs root, docker, mmdebstrap, and go. APT_SOURCES names the list of Debian 12's archives; the
 # default is the machine's own.
 # Exit: 0 built or already there, 1 failed, 2 wrong usage.
 set -euo pipefail
@@ -16,7 +16,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 
 readonly -A tags=(
-    [postgres]=postgres:15 [redis]=redis:7 [caddy]=caddy:2.6 [prometheus]=prometheus:2.42
+    [postgres]=postgres:15 [redis]=redis:7 [caddy]=caddy:2.11 [prometheus]=prometheus:2.42
     ["node-exporter"]=node-exporter:1.5 ["blackbox-exporter"]=blackbox-exporter:0.23
     [minio]=minio-standin:1 [loki]=loki-standin:1 [promtail]=promtail-standin:1 [grafana]=grafana-standin:1
     ["uptime-kuma"]=uptime-kuma-standin:1
@@ -41,7 +41,7 @@ usage() {
 recipe() {
     local name="$1" paths=("$here/build.sh")
     case "${tags[$name]}" in
-        *-standin:*) paths+=("$here"/standin/*) ;;
+        *-standin:*) paths+=("$here"/standin/{go.mod,main.go,minio.go}) ;;
         *) [[ ! -d "$here/$name" ]] || paths+=("$here/$name"/*) ;;
     esac
     cat "${paths[@]}" | sha256sum | cut -d ' ' -f 1
@@ -100,6 +100,11 @@ base() {
     ldconfig -r "$root"
 }
 
+# compile MODULE FILE builds the Go program in the directory MODULE.
+compile() {
+    (cd "$here/$1" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$2" .)
+}
+
 # import NAME DIRECTORY INSTRUCTION… turns a directory into the image.
 import() {
     local name="$1" root="$2" instruction changes=()
@@ -136,9 +141,10 @@ build_redis() {
 
 build_caddy() {
     local root="$1"
-    unpack "$root" busybox-static libc-bin ca-certificates caddy
+    unpack "$root" busybox-static libc-bin ca-certificates media-types
     base "$root"
-    mkdir -p "$root"/{data,config,srv}/caddy
+    compile caddy "$root/usr/bin/caddy"
+    mkdir -p "$root"/{data,config}/caddy "$root/etc/caddy" "$root/srv"
     import caddy "$root" 'WORKDIR /srv' 'ENV XDG_CONFIG_HOME=/config' 'ENV XDG_DATA_HOME=/data' 'EXPOSE 80' 'EXPOSE 443' \
         'EXPOSE 443/udp' 'EXPOSE 2019' 'CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]'
 }
@@ -180,7 +186,7 @@ build_standin() {
         mkdir "$root"
         unpack "$root" busybox-static bash libc-bin grep
         base "$root"
-        (cd "$here/standin" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$root/standin" .)
+        compile standin "$root/standin"
         mkdir -p "$root/app/extra" "$root/data"
         for link in usr/bin/{mc,minio,loki,promtail} run.sh app/uptime-kuma app/extra/healthcheck; do
             ln -s /standin "$root/$link"

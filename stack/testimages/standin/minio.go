@@ -14,7 +14,7 @@ import (
 )
 
 // dataDir is where the command of the stack has MinIO keep its data.
-const dataDir = "/data"
+var dataDir = "/data"
 
 var (
 	bucketPath = regexp.MustCompile(`^/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
