@@ -196,6 +196,9 @@ func TestALockTakenByHandTellsItsHolder(t *testing.T) {
 func TestTheDestinationSelectsTheFilesInOrder(t *testing.T) {
 	t.Parallel()
 	stack := stackDir(t, "docker-compose.yml", "compose.production.yaml", ".env.production")
+	if err := os.WriteFile(filepath.Join(stack, "docker-compose.yml"), []byte("name: shop\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for destination, want := range map[string]call{
 		"local":      {Files: stack + "/docker-compose.yml"},
 		"production": {Files: stack + "/docker-compose.yml:" + stack + "/compose.production.yaml", Profiles: "monitoring"},
@@ -225,6 +228,15 @@ func TestADestinationWithoutItsFilesIsRefused(t *testing.T) {
 		r.wantSaid(t, sentence)
 		r.wantActs(t)
 	}
+}
+
+func TestByHandAProjectWithoutANameIsRefused(t *testing.T) {
+	t.Parallel()
+	stack := stackDir(t, "docker-compose.yml")
+	r := (&run{env: []string{"STACK_DIR=" + stack}}).do(t, "up", "web")
+	r.wantCode(t, 3)
+	r.wantSaid(t, "the compose files name no project: set COMPOSE_PROJECT_NAME")
+	(&run{env: []string{"STACK_DIR=" + stack, "COMPOSE_PROJECT_NAME=shop"}}).do(t, "up", "web").wantCode(t, 0)
 }
 
 func TestAHalfMadeContainerIsHealedBeforeAnythingElse(t *testing.T) {

@@ -18,6 +18,9 @@ func TestUnpackWritesEveryScriptForItsOwnerAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if entry != nil && entry.Name() == "testdata" {
+			return fs.SkipDir
+		}
 		if err != nil || !strings.HasSuffix(path, ".sh") {
 			return err
 		}

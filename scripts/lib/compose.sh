@@ -45,7 +45,18 @@ derive_files() {
     if [[ -f $env ]]; then
         export COMPOSE_ENV_FILES=$env
     fi
+    # Compose would name the project after its directory, and Slipway would not.
+    [[ -n ${COMPOSE_PROJECT_NAME:-} ]] || has_name "$env" ||
+        fail 3 "the compose files name no project: set COMPOSE_PROJECT_NAME, to what Slipway's own runs use"
     export COMPOSE_FILE COMPOSE_PATH_SEPARATOR=:
+}
+
+# has_name ENVFILE: one of the compose files, or the env file, names the project.
+has_name() {
+    local -a files
+    IFS=: read -r -a files <<<"$COMPOSE_FILE"
+    [[ ! -f $1 ]] || files+=("$1")
+    grep -q -E '^(name:|COMPOSE_PROJECT_NAME=)' -- "${files[@]}"
 }
 
 # ask_compose ARG…: a question to `docker compose`. Its warnings quote fragments
@@ -54,17 +65,19 @@ ask_compose() {
     docker compose "$@" 2>/dev/null || fail 3 "the compose files do not resolve: docker compose config --quiet says why"
 }
 
-# state_dir: prints where the lock is. A directory that exists and cannot be used
-# is an error: a second state directory would be a second lock.
+# state_dir: prints where the lock is: STATE_DIR, else the project's directory in
+# the system's, else, for a user who is not root, .deploy beside the compose files.
+# One that is there and cannot be used is an error: a second state directory would
+# be a second lock. Go decides in the same way.
 state_dir() {
     local root=/var/lib/slipway dir
     dir=$root/$COMPOSE_PROJECT_NAME
     if [[ -n ${STATE_DIR:-} ]]; then
         dir=$STATE_DIR
-    elif ! make_private "$dir" 2>/dev/null; then
-        [[ ! -e $root || -x $root ]] ||
-            fail 3 "$root is another user's: run as that user, or name another directory with STATE_DIR"
-        dir=$(dirname -- "${COMPOSE_FILE%%:*}")/.deploy
+    elif [[ -e $root && ! -x $root ]]; then
+        fail 3 "$root is another user's: run as that user, or name another directory with STATE_DIR"
+    elif [[ ! -e $dir && $EUID != 0 ]]; then
+        dir=$(dirname -- "${COMPOSE_FILE%%:*}")/.deploy/$COMPOSE_PROJECT_NAME
     fi
     make_private "$dir" || fail 3 "the state directory $dir cannot be made"
     [[ -w $dir ]] || fail 3 "the state directory $dir is another user's: run as that user, or name another with STATE_DIR"
