@@ -115,7 +115,7 @@ var compileApp = checkpoints.Step{
 			return "", err
 		}
 		version := checkpoints.Digest(sources)[:12] // of the sources, so that the same sources make the same image
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w -X main.version="+version, "-o", filepath.Join("bin", "app"), ".")
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version="+version, "-o", filepath.Join("bin", "app"), ".")
 		cmd.Dir = "stack/app"
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -45,8 +45,8 @@ var instants = []instant{
 	phaseRuns("verify"), scriptRuns("cleanup", "cleanup"),
 }
 
-// fault is what happens to a deployment at an instant, and how the target must end then.
-type fault struct {
+// mishap is what happens to a deployment at an instant, and how the target must end then.
+type mishap struct {
 	name   string
 	inject func(*site, *started)
 	codes  []int
@@ -55,18 +55,18 @@ type fault struct {
 // codeKilled is what wait says of a process that a signal ended.
 const codeKilled = -1
 
-var faults = []fault{
+var mishaps = []mishap{
 	{"SIGKILL of the whole tree", func(s *site, r *started) { killTree(s) }, []int{codeKilled}},
 	{"SIGINT to the group", func(_ *site, r *started) { _ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGINT) }, []int{130, 0}},
 	{"SIGTERM", func(_ *site, r *started) { _ = r.cmd.Process.Signal(syscall.SIGTERM) }, []int{130, 0}},
 }
 
-// TestWhateverHappensTheNextDeployGoesOnFromThere is the fault matrix: each fault at each instant, and after it one deploy
+// TestWhateverHappensTheNextDeployGoesOnFromThere is the fault matrix: each mishap at each instant, and after it one deploy
 // that must end well, with every acknowledged reading there and no migration pending.
 func TestWhateverHappensTheNextDeployGoesOnFromThere(t *testing.T) {
 	t.Parallel()
-	for _, fault := range faults {
-		t.Run(fault.name, func(t *testing.T) {
+	for _, mishap := range mishaps {
+		t.Run(mishap.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			s.deploy(0)
@@ -74,7 +74,7 @@ func TestWhateverHappensTheNextDeployGoesOnFromThere(t *testing.T) {
 			s.post("before")
 			for n, instant := range instants {
 				sensor := fmt.Sprintf("n%d", n)
-				s.endure(fault, instant, n)
+				s.endure(mishap, instant, n)
 				s.post(sensor)
 				sensors = append(sensors, sensor)
 				s.has(sensors...)
@@ -83,8 +83,8 @@ func TestWhateverHappensTheNextDeployGoesOnFromThere(t *testing.T) {
 	}
 }
 
-// endure changes the stack, lets the fault hit the deployment at the instant, and deploys again.
-func (s *site) endure(fault fault, at instant, n int) {
+// endure changes the stack, lets the mishap hit the deployment at the instant, and deploys again.
+func (s *site) endure(mishap mishap, at instant, n int) {
 	s.t.Helper()
 	s.edit("stack/app/frontend.html", "</body>", fmt.Sprintf("<!-- %d --></body>", n))
 	s.migration(n)
@@ -93,24 +93,24 @@ func (s *site) endure(fault fault, at instant, n int) {
 	if !s.reaches(run, known, at) {
 		s.t.Fatalf("%s: the deployment did not come to this instant: %s", at.name, run.wait())
 	}
-	fault.inject(s, run)
+	mishap.inject(s, run)
 	got := run.wait()
 	allowed := false
-	for _, code := range fault.codes {
+	for _, code := range mishap.codes {
 		allowed = allowed || got.code == code
 	}
 	if !allowed {
-		s.t.Fatalf("%s at %s: want exit %v, got %s", fault.name, at.name, fault.codes, got)
+		s.t.Fatalf("%s at %s: want exit %v, got %s", mishap.name, at.name, mishap.codes, got)
 	}
 	if got.code == 130 && !strings.Contains(got.stderr, "resumes at") && !strings.Contains(got.stderr, "interrupted") {
-		s.t.Errorf("%s at %s: an interrupted deploy does not say so: %s", fault.name, at.name, got)
+		s.t.Errorf("%s at %s: an interrupted deploy does not say so: %s", mishap.name, at.name, got)
 	}
 	s.deploy(0, "-wait=60s", "-timeout=60s")
 	s.wellNow()
 	if text := output(s.t, s.dir, "docker", "run", "--rm", "--read-only", "-v", s.project+"_data:/data", "freshtrack-app:"+s.project, "migrate", "status"); !strings.Contains(text, `"pending":0`) {
-		s.t.Fatalf("%s at %s: migrations are pending: %s", fault.name, at.name, text)
+		s.t.Fatalf("%s at %s: migrations are pending: %s", mishap.name, at.name, text)
 	}
-	s.t.Logf("%-26s | %-18s | exit %4d | next deploy: healthy, all readings there", fault.name, at.name, got.code)
+	s.t.Logf("%-26s | %-18s | exit %4d | next deploy: healthy, all readings there", mishap.name, at.name, got.code)
 }
 
 // migration adds a migration that fails when it is applied twice.

@@ -1,0 +1,216 @@
+//go:build engine
+
+package targets_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// testImages are the images of stack/testimages, built once and kept: real servers, and stand-ins named so.
+var testImages = sync.OnceValues(func() (map[string]string, error) {
+	if out, err := exec.Command("bash", "../stack/testimages/build.sh").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the test images: %w\n%s", err, out)
+	}
+	file, err := os.Open("../stack/testimages/images.env")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	images := map[string]string{}
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if key, value, ok := strings.Cut(lines.Text(), "="); ok && !strings.HasPrefix(key, "#") {
+			images[key] = value
+		}
+	}
+	return images, nil
+})
+
+const testDomain = "freshtrack.test"
+
+// newProduction is a site at the destination production, on loopback ports and with a certificate of Caddy's own.
+func newProduction(t *testing.T) *site {
+	t.Helper()
+	images, err := testImages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t)
+	maps.Copy(s.env, images)
+	for key, value := range map[string]string{
+		"DESTINATION": "production", "DOMAIN": testDomain, "ADMIN_EMAIL": "ops@freshtrack.test", "CADDY_TLS": "internal", "CADDY_BIND": "127.0.0.1",
+		"STACK_PROJECT_ID": "project-7", "STACK_PUBLISHABLE_CLIENT_KEY": "publishable-7", "STACK_SECRET_SERVER_KEY": "canarySTACKauthSECRETvalue",
+	} {
+		s.env[key] = value
+	}
+	for _, key := range []string{"CADDY_HTTP_PORT", "CADDY_HTTPS_PORT", "GRAFANA_PORT", "UPTIME_KUMA_PORT", "PROMETHEUS_PORT"} {
+		s.env[key] = strconv.Itoa(freePort(t))
+	}
+	return s
+}
+
+// https asks Caddy under the test domain.
+func (s *site) https(method, path, body string) (int, string) {
+	s.t.Helper()
+	via := net.JoinHostPort("127.0.0.1", s.env["CADDY_HTTPS_PORT"])
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the authority is Caddy's own, made a minute ago
+		Dial:            func(string, string) (net.Conn, error) { return net.Dial("tcp", via) },
+	}
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequest(method, "https://"+testDomain+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := (&http.Client{Transport: transport, Timeout: 20 * time.Second}).Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+// TestProductionBringsUpAllServicesAndNoSecretIsEverSeen deploys the whole stack, asks it through Caddy, deploys it again, and
+// looks for every secret in all that was printed, kept or passed on a command line.
+func TestProductionBringsUpAllServicesAndNoSecretIsEverSeen(t *testing.T) {
+	t.Parallel()
+	s := newProduction(t)
+	skip := "-skip=firewall,fail2ban"
+	seen := watchCommandLines(t)
+	printed := []result{s.deploy(0, skip)}
+
+	body := `{"sensor":"door","celsius":31.5}`
+	if code, text := s.https("POST", "/readings", body); code != http.StatusCreated {
+		t.Fatalf("POST /readings through Caddy: %d %s", code, text)
+	}
+	eventually(t, 60*time.Second, "the worker flags the reading that came through PostgreSQL and Redis", func() bool {
+		code, text := s.https("GET", "/sensors", "")
+		var sensors []map[string]any
+		_ = json.Unmarshal([]byte(text), &sensors)
+		return code == http.StatusOK && strings.Contains(text, `"door"`) && strings.Contains(text, "true")
+	})
+	before := s.containers()
+	if len(before) < 14 {
+		t.Errorf("%d services have a container, want all fourteen: %v", len(before), before)
+	}
+	s.onlyCaddyIsPublic()
+
+	again := s.deploy(0, skip)
+	printed = append(printed, again)
+	if strings.Contains(again.stderr, "\nrun ") {
+		t.Errorf("an unchanged deploy ran a step: %s", again)
+	}
+	if now := s.containers(); !maps.Equal(now, before) {
+		t.Errorf("an unchanged deploy touched containers:\n%v\n%v", before, now)
+	}
+	for _, args := range [][]string{{"plan"}, {"plan", "-json"}, {"status"}, {"status", "-json"}, {"-v", "verify", "-json", "-passes=1"}, {"logs", "redis"}, {"logs", "postgres"}, {"logs", "caddy"}} {
+		got := s.mage(args...)
+		if got.code != 0 {
+			t.Errorf("%v: %s", args, got)
+		}
+		printed = append(printed, got)
+	}
+	s.edit("stack/docker-compose.yml", "command: [work]", "command: [work, --no-such-flag]")
+	printed = append(printed, s.mage("deploy", "-passes=1", "-timeout=10s", skip))
+	s.noSecretIn(printed, seen())
+}
+
+// onlyCaddyIsPublic fails the test if a container publishes a port on an address other than loopback, Caddy's own aside.
+func (s *site) onlyCaddyIsPublic() {
+	s.t.Helper()
+	text := output(s.t, s.dir, "docker", "ps", "--filter", "label=com.docker.compose.project="+s.project, "--format", "{{.Names}} {{.Ports}}")
+	for _, line := range strings.Split(text, "\n") {
+		if !strings.Contains(line, "-caddy-") && (strings.Contains(line, "0.0.0.0:") || strings.Contains(line, ":::")) {
+			s.t.Errorf("open to the world: %s", line)
+		}
+	}
+}
+
+// noSecretIn fails the test if a secret, or half of one, is in what was printed, in the state directory or in an argument
+// of a command. It names the secret, never its value.
+func (s *site) noSecretIn(printed []result, commands string) {
+	s.t.Helper()
+	secrets := map[string]string{"STACK_SECRET_SERVER_KEY": s.env["STACK_SECRET_SERVER_KEY"]}
+	files, err := filepath.Glob(filepath.Join(s.dir, "stack/secrets/*"))
+	if err != nil || len(files) < 5 {
+		s.t.Fatalf("want five secret files, found %v, %v", files, err)
+	}
+	for _, path := range files {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		secrets[filepath.Base(path)] = strings.TrimSpace(string(data))
+	}
+	places := map[string]string{"the arguments of a command": commands}
+	for n, r := range printed {
+		places[fmt.Sprintf("output %d", n)] = r.stdout + r.stderr
+	}
+	err = filepath.WalkDir(s.state, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		places[filepath.Base(path)] = string(data)
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for place, text := range places {
+		for name, value := range secrets {
+			for _, piece := range []string{value[:len(value)/2], value[len(value)/2:]} {
+				if strings.Contains(text, piece) {
+					s.t.Errorf("%s: secret %s is in it", place, name)
+				}
+			}
+		}
+	}
+}
+
+// watchCommandLines collects the arguments of every process that runs until the returned function is called.
+func watchCommandLines(t *testing.T) func() string {
+	stop, ended := make(chan struct{}), make(chan string, 1)
+	go func() {
+		var all strings.Builder
+		for {
+			paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+			for _, path := range paths {
+				if data, err := os.ReadFile(path); err == nil {
+					all.Write(data)
+					all.WriteByte('\n')
+				}
+			}
+			select {
+			case <-stop:
+				ended <- all.String()
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}()
+	var once sync.Once
+	done := func() { once.Do(func() { close(stop) }) }
+	t.Cleanup(done)
+	return func() string { done(); return <-ended }
+}
