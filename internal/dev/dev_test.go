@@ -102,7 +102,7 @@ func TestTheFilesOfTheRepositoryAreFound(t *testing.T) {
 	}{
 		"shell scripts":     {func() ([]string, error) { return files(root, shell) }, []string{"b/x.sh", "run"}},
 		"modules":           {func() ([]string, error) { return modules(root) }, []string{".", "b/app", "tools"}},
-		"modules with code": {func() ([]string, error) { return codeModules(root) }, []string{".", "b/app"}},
+		"modules with tests": {func() ([]string, error) { return testedModules(root) }, []string{".", "b/app"}},
 	} {
 		got, err := want.find()
 		if err != nil {

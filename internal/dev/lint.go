@@ -41,7 +41,7 @@ func lintFormat(ctx context.Context) error {
 }
 
 func lintVet(ctx context.Context) error {
-	mods, err := codeModules(".")
+	mods, err := testedModules(".")
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func lintGo(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find the checkout: %w", err)
 	}
-	mods, err := codeModules(".")
+	mods, err := testedModules(".")
 	if err != nil {
 		return err
 	}

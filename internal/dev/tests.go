@@ -11,7 +11,7 @@ import (
 
 // quickTests are those that need no engine.
 func quickTests(ctx context.Context) error {
-	mods, err := codeModules(".")
+	mods, err := testedModules(".")
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func taggedTests(tag, timeout string) func(context.Context) error {
 		if len(found) == 0 {
 			return fmt.Errorf("there is no test with the build tag %s", tag)
 		}
-		mods, err := codeModules(".")
+		mods, err := testedModules(".")
 		if err != nil {
 			return err
 		}

@@ -68,13 +68,15 @@ func modules(root string) ([]string, error) {
 	return mods, err
 }
 
-// codeModules returns the modules that hold Go code, not just pinned tools.
-func codeModules(root string) ([]string, error) {
+// testedModules returns the modules that hold tests. The others pin a program of
+// somebody else's, with at most a main that names what to link: to analyse that
+// would compile it all.
+func testedModules(root string) ([]string, error) {
 	mods, err := modules(root)
 	if err != nil {
 		return nil, err
 	}
-	sources, err := files(root, named(".go"))
+	sources, err := files(root, named("_test.go"))
 	if err != nil {
 		return nil, err
 	}
