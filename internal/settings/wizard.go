@@ -42,8 +42,13 @@ func (p Prompt) Run(ctx context.Context, plan *Plan) error {
 	if p.Yes {
 		return nil
 	}
+	return p.Confirm(ctx, "Write this?")
+}
+
+// Confirm asks a question that only a clear yes answers; it returns an error that is [ErrDeclined] otherwise.
+func (p Prompt) Confirm(ctx context.Context, question string) error {
 	sure := false
-	field := huh.NewConfirm().Title("Write this?").Affirmative("Yes").Negative("No").Value(&sure)
+	field := huh.NewConfirm().Title(question).Affirmative("Yes").Negative("No").Value(&sure)
 	if err := p.form(ctx, field); err != nil {
 		return err
 	}
