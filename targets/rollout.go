@@ -179,7 +179,8 @@ func (s *session) acts() rollout.Acts {
 	}
 }
 
-// noWindow makes a wait end with the first answers of a healthcheck: verify watches all services for a while at the end.
+// noWindow makes a wait end with the first answers of a healthcheck: verify watches all
+// services for a while at the end, and asks each as often as is wanted.
 // A service without one gives no answer but to stay up, and is watched at once, so that nothing goes on over a crash loop.
 const noWindow = -1
 
@@ -198,7 +199,7 @@ func (s *session) await(ctx context.Context, service string, ids []string) error
 	s.journal("wait", map[string]any{"service": service})
 	report, err := health.Wait(ctx, health.Options{
 		Project: s.project, Services: map[string]health.Expect{service: wanted},
-		Passes: s.options.passesWanted(), Window: window, Timeout: s.options.timeoutWanted(), Progress: s.progress(),
+		Passes: 1, Window: window, Timeout: s.options.timeoutWanted(), Progress: s.progress(),
 	})
 	if err != nil {
 		return err
