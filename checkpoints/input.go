@@ -41,6 +41,15 @@ func Outcome(name, value string) Input {
 	return input
 }
 
+// Digest is one SHA-256, in hex, over the names and contents of all the inputs.
+func Digest(inputs []Input) string {
+	sum := sha256.New()
+	for _, input := range inputs {
+		fmt.Fprintf(sum, "%d:%s%s", len(input.Name), input.Name, input.Digest)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
 // File is an input that is the content of one file. The path is not part of
 // it, nor are mode and time. A file that does not exist is an error.
 func File(name, path string) (Input, error) {

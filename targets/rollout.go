@@ -179,9 +179,9 @@ func (s *session) acts() rollout.Acts {
 	}
 }
 
-// noWindow makes a wait end with the first answers of a healthcheck: verify watches all
-// services for a while at the end, and asks each as often as is wanted.
-// A service without one gives no answer but to stay up, and is watched at once, so that nothing goes on over a crash loop.
+// noWindow makes a wait end with the first answer of a healthcheck: verify watches all services for a while at the end,
+// and asks each as often as is wanted. A service without one gives no answer but to stay up, and is watched at once, so
+// that nothing goes on over a crash loop.
 const noWindow = -1
 
 // await waits until the containers of a service are well; all of them where ids is nil.
