@@ -105,7 +105,7 @@ func serve(ctx context.Context, original part, args []string) error {
 	server := &http.Server{Addr: ":" + original.port, Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	ended := make(chan error, 1)
 	go func() {
-		fmt.Printf("stand-in for %s: listening on %s\n", original.name, server.Addr)
+		fmt.Fprintf(os.Stdout, "stand-in for %s: listening on %s\n", original.name, server.Addr)
 		ended <- server.ListenAndServe()
 	}()
 	select {

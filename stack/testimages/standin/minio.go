@@ -86,7 +86,7 @@ func makeBucket(ctx context.Context, target string, existingIsFine bool) error {
 	case err != nil:
 		return fmt.Errorf("mc: make bucket %s: %w", bucket, err)
 	case status == http.StatusOK, status == http.StatusConflict && existingIsFine:
-		fmt.Printf("Bucket created successfully `%s`.\n", target)
+		fmt.Fprintf(os.Stdout, "Bucket created successfully `%s`.\n", target)
 		return nil
 	}
 	return fmt.Errorf("mc: make bucket %s: %s", bucket, http.StatusText(status))
