@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -24,7 +23,7 @@ import (
 
 func init() { targets.Use(freshtrack) }
 
-// Aliases: the README's second command is the chore dev:test.
+// Aliases give a second name to a target: the README's second command is the chore dev:test.
 var Aliases = map[string]any{"test": dev.Test}
 
 // FreshTrack watches a cold chain: sensors post temperatures, a worker flags excursions, a page shows them.
@@ -114,8 +113,9 @@ var compileApp = checkpoints.Step{
 		if err != nil {
 			return "", err
 		}
-		version := checkpoints.Digest(sources)[:12] // of the sources, so that the same sources make the same image
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version="+version, "-o", filepath.Join("bin", "app"), ".")
+		// The version is that of the sources, so that the same sources make the same image.
+		flags := "-s -w -X main.version=" + checkpoints.Digest(sources)[:12]
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", "bin/app", ".") //nolint:gosec // argv
 		cmd.Dir = "stack/app"
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {

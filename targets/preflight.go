@@ -124,9 +124,11 @@ func (s *session) modelChecks(ctx context.Context) []host.Check {
 	for _, c := range containers {
 		own[c.Service] = own[c.Service] || c.Status == "running"
 	}
-	return []host.Check{
-		host.Ports(publishedPorts(model), func(p host.Port) bool { return own[p.Service] }, nil),
+	publisher := func(ctx context.Context, p host.Port) string {
+		name, _ := compose.Publisher(ctx, p.Number) // unknown is as good as none: then the process is named
+		return name
 	}
+	return []host.Check{host.Ports(publishedPorts(model), func(p host.Port) bool { return own[p.Service] }, publisher)}
 }
 
 // publishedPorts are the host ports that the model asks for.

@@ -4,6 +4,7 @@ package targets_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -70,7 +71,10 @@ func (s *site) https(method, path, body string) (int, string) {
 	via := net.JoinHostPort("127.0.0.1", s.env["CADDY_HTTPS_PORT"])
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the authority is Caddy's own, made a minute ago
-		Dial:            func(string, string) (net.Conn, error) { return net.Dial("tcp", via) },
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var dialer net.Dialer
+			return dialer.DialContext(ctx, "tcp", via)
+		},
 	}
 	defer transport.CloseIdleConnections()
 	request, err := http.NewRequest(method, "https://"+testDomain+path, strings.NewReader(body))

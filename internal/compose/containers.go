@@ -196,3 +196,10 @@ func (r *rawContainer) container() Container {
 	}
 	return c
 }
+
+// Publisher names a container that publishes a port of the host; empty when there is none.
+func Publisher(ctx context.Context, port int) (string, error) {
+	out, err := ask(ctx, "docker ps", nil, "ps", "--filter", "publish="+strconv.Itoa(port), "--format", "{{.Names}}")
+	name, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	return name, err
+}

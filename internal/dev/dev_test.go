@@ -100,8 +100,8 @@ func TestTheFilesOfTheRepositoryAreFound(t *testing.T) {
 		find func() ([]string, error)
 		want []string
 	}{
-		"shell scripts":     {func() ([]string, error) { return files(root, shell) }, []string{"b/x.sh", "run"}},
-		"modules":           {func() ([]string, error) { return modules(root) }, []string{".", "b/app", "tools"}},
+		"shell scripts":      {func() ([]string, error) { return files(root, shell) }, []string{"b/x.sh", "run"}},
+		"modules":            {func() ([]string, error) { return modules(root) }, []string{".", "b/app", "tools"}},
 		"modules with tests": {func() ([]string, error) { return testedModules(root) }, []string{".", "b/app"}},
 	} {
 		got, err := want.find()
