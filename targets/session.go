@@ -72,7 +72,7 @@ func open(target string) (*session, error) {
 	s := &session{
 		stack: declared, dest: dest, dir: dir, secrets: secrets, target: target, started: time.Now(),
 		console: console.New(os.Stdout, os.Stderr, secrets),
-		project: compose.Project{Name: name, Dir: dir, Files: dest.Files, EnvFile: dest.EnvFile, Profiles: dest.Profiles},
+		project: compose.Project{Name: name, Dir: dir, Files: dest.Files, EnvFile: dest.EnvFile, Profiles: profiles(dest)},
 		passed:  map[string]bool{},
 	}
 	if err := s.learnSecrets(); err != nil {
@@ -80,6 +80,15 @@ func open(target string) (*session, error) {
 	}
 	current = s
 	return s, nil
+}
+
+// profiles are those of COMPOSE_PROFILES, where it is set, even to nothing; else the destination's.
+func profiles(dest Destination) []string {
+	list, ok := os.LookupEnv("COMPOSE_PROFILES")
+	if !ok {
+		return dest.Profiles
+	}
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
 }
 
 // learnSecrets tells the redactor every value that must not be seen: of the environment, the env file and secrets/.
