@@ -1,0 +1,282 @@
+package targets_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// world is what the played engine has. It lives in docker.json; no container of it runs anything.
+type world struct {
+	Made       int               // how many ids were given out
+	Images     map[string]string // reference -> id
+	Volumes    []string
+	Containers []*container
+}
+
+type container struct {
+	ID, Name, Service, Image, ImageID, Status string
+	Number                                    int
+	OneOff                                    bool
+}
+
+// fault is an entry of faults.json: what docker does instead when its arguments begin with Args.
+type fault struct {
+	Args           string
+	Stdout, Stderr string
+	Code           int
+	Interrupt      bool // the operator presses Ctrl-C meanwhile, and docker goes on until it is told to end
+}
+
+// errNotFound is what docker answers about an object that is not there.
+var errNotFound = errors.New("not found")
+
+// playDocker answers as docker would, from the folder FAKE_DOCKER: docker.json is the world, faults.json what goes wrong,
+// docker.log records every command that changes something.
+func playDocker(args []string) int {
+	dir := os.Getenv("FAKE_DOCKER")
+	line := strings.Join(args, " ")
+	if f, found := faultOf(dir, line); found {
+		return f.play()
+	}
+	if args[0] == "events" {
+		return playEvents()
+	}
+	var code int
+	err := withWorld(dir, func(w *world) error {
+		var err error
+		code, err = w.answer(dir, args)
+		return err
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+func faultOf(dir, line string) (fault, bool) {
+	data, err := os.ReadFile(filepath.Join(dir, "faults.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault{}, false
+	}
+	var faults []fault
+	if err := errors.Join(err, json.Unmarshal(data, &faults)); err != nil {
+		return fault{Stderr: "faults.json: " + err.Error(), Code: 99}, true
+	}
+	for _, f := range faults {
+		if strings.HasPrefix(line, f.Args) {
+			return f, true
+		}
+	}
+	return fault{}, false
+}
+
+func (f fault) play() int {
+	if f.Interrupt {
+		told := make(chan os.Signal, 1)
+		signal.Notify(told, syscall.SIGINT)
+		if err := interruptHolder(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 99
+		}
+		<-told
+		return 130
+	}
+	fmt.Print(f.Stdout)
+	fmt.Fprint(os.Stderr, f.Stderr)
+	return f.Code
+}
+
+// interruptHolder sends SIGINT to who holds the lock: the target that runs.
+func interruptHolder() error {
+	data, err := os.ReadFile(filepath.Join(os.Getenv("STATE_DIR"), "lock"))
+	if err != nil {
+		return err
+	}
+	var holder struct{ PID int }
+	if err := json.Unmarshal(data, &holder); err != nil {
+		return err
+	}
+	return syscall.Kill(holder.PID, syscall.SIGINT)
+}
+
+// playEvents tells nothing, for as long as somebody listens.
+func playEvents() int {
+	for parent := os.Getppid(); os.Getppid() == parent; {
+		time.Sleep(50 * time.Millisecond)
+	}
+	return 0
+}
+
+// withWorld lets one process at a time read and change docker.json.
+func withWorld(dir string, use func(*world) error) error {
+	path := filepath.Join(dir, "docker.json")
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		return err
+	}
+	w := &world{Images: map[string]string{}}
+	if err := json.NewDecoder(file).Decode(w); err != nil && file != nil {
+		if info, errStat := file.Stat(); errStat != nil || info.Size() > 0 {
+			return fmt.Errorf("docker.json: %w", err)
+		}
+	}
+	errUse := use(w)
+	data, err := json.MarshalIndent(w, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err = file.WriteAt(append(data, '\n'), 0)
+	return errors.Join(errUse, err)
+}
+
+// answer does what one docker command does.
+func (w *world) answer(dir string, args []string) (int, error) {
+	verb, rest := args[0], args[1:]
+	switch verb {
+	case "image", "container", "volume", "buildx":
+		verb, rest = verb+" "+rest[0], rest[1:]
+	}
+	if verb == "compose" {
+		return 0, w.compose(dir, rest)
+	}
+	if slices.Contains([]string{"stop", "rm", "rename", "image prune"}, verb) {
+		if err := record(dir, args); err != nil {
+			return 0, err
+		}
+	}
+	switch verb {
+	case "version":
+		fmt.Println(`{"Client":{"Version":"28.0.0"},"Server":{"Version":"28.0.0","APIVersion":"1.48","MinAPIVersion":"1.24"}}`)
+	case "buildx version":
+		fmt.Println("github.com/docker/buildx v0.30.0 0")
+	case "ps", "container ls":
+		for _, c := range w.filtered(args) {
+			if verb == "ps" {
+				fmt.Println(c.ID)
+			} else {
+				fmt.Println(c.ID, c.Status, c.Name)
+			}
+		}
+	case "inspect":
+		return w.inspect(plain(rest)[1:])
+	case "image inspect":
+		return w.imageIDs(plain(rest)[1:])
+	case "volume ls":
+		for _, v := range w.Volumes {
+			if slices.Contains(rest, "name=^"+v+"$") {
+				fmt.Println(v)
+			}
+		}
+	case "volume inspect":
+		fmt.Printf(`[{"Name":%q,"CreatedAt":"2026-01-01T00:00:00Z","Mountpoint":"/nowhere/%s/_data"}]`+"\n", rest[0], rest[0])
+	case "exec", "image prune":
+	case "logs":
+		c, err := w.container(rest[len(rest)-1])
+		if err != nil {
+			return 1, err
+		}
+		fmt.Println("2026-01-01T00:00:00.000000000Z a line of " + c.Service)
+	case "wait":
+		fmt.Println(0)
+	case "stop", "rm":
+		for _, name := range plain(rest) {
+			c, err := w.container(name)
+			if err != nil {
+				return 1, err
+			}
+			c.Status = "exited"
+			if verb == "rm" {
+				w.Containers = slices.DeleteFunc(w.Containers, func(other *container) bool { return other == c })
+			}
+		}
+	default:
+		return 0, fmt.Errorf("this docker does not know: %s", strings.Join(args, " "))
+	}
+	return 0, nil
+}
+
+// record keeps a command that changes something.
+func record(dir string, args []string) error {
+	file, err := os.OpenFile(filepath.Join(dir, "docker.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(file, strings.Join(args, " "))
+	return errors.Join(err, file.Close())
+}
+
+// plain are the arguments that are no flags.
+func plain(args []string) []string {
+	return slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "-") })
+}
+
+func (w *world) container(name string) (*container, error) {
+	for _, c := range w.Containers {
+		if c.Name == name || c.ID == name {
+			return c, nil
+		}
+	}
+	return nil, fmt.Errorf("Error: No such container: %s: %w", name, errNotFound) //nolint:staticcheck // docker's own words
+}
+
+// filtered are the containers that pass every --filter label=…
+func (w *world) filtered(args []string) []*container {
+	var found []*container
+	for _, c := range w.Containers {
+		passes := true
+		for i, arg := range args {
+			key, value, isLabel := strings.Cut(strings.TrimPrefix(arg, "label="), "=")
+			if i > 0 && args[i-1] == "--filter" && isLabel {
+				passes = passes && c.labels()[key] == value
+			}
+		}
+		if passes {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+func (w *world) inspect(ids []string) (int, error) {
+	answers, code := []map[string]any{}, 0
+	for _, id := range ids {
+		c, err := w.container(id)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+			continue
+		}
+		answers = append(answers, c.inspected())
+	}
+	return code, json.NewEncoder(os.Stdout).Encode(answers)
+}
+
+func (w *world) imageIDs(refs []string) (int, error) {
+	code := 0
+	for _, ref := range refs {
+		if id := w.Images[ref]; id != "" {
+			fmt.Println(id)
+			continue
+		}
+		fmt.Fprintln(os.Stderr, "Error: No such image: "+ref)
+		code = 1
+	}
+	return code, nil
+}
