@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -34,7 +35,7 @@ func (c command) output(ctx context.Context) (string, error) {
 }
 
 func (c command) cmd(ctx context.Context) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...) //nolint:gosec // the chores' own programs, argv
+	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
 	cmd.Dir = c.dir
 	cmd.Env = append(os.Environ(), c.env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
@@ -46,7 +47,7 @@ func (c command) explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	name := strings.Join(c.argv[:min(2, len(c.argv))], " ")
+	name := strings.Join(append([]string{filepath.Base(c.argv[0])}, c.argv[1:min(2, len(c.argv))]...), " ")
 	if c.dir != "" {
 		name += " in " + c.dir
 	}

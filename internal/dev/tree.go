@@ -54,7 +54,7 @@ func shell(path string) bool {
 	if filepath.Ext(path) != "" {
 		return false
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // a file of the repository
+	data, err := os.ReadFile(path)
 	return err == nil && (bytes.HasPrefix(data, []byte("#!/usr/bin/env bash\n")) || bytes.HasPrefix(data, []byte("#!/bin/sh\n")))
 }
 
