@@ -58,7 +58,11 @@ func (s *session) build() checkpoints.Step {
 
 // built are the services with a build section of their own.
 func (s *session) built(ctx context.Context) ([]compose.Service, error) {
-	return s.services(ctx, func(service compose.Service) bool { return service.Context != "" })
+	model, err := s.model(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return servicesOf(model, func(service compose.Service) bool { return service.Context != "" }), nil
 }
 
 // contexts are the files of the build contexts, less what .dockerignore leaves out, and how each image is built.

@@ -13,6 +13,7 @@ import (
 
 	"slipway/internal/compose"
 	"slipway/internal/console"
+	"slipway/internal/host"
 	"slipway/internal/settings"
 )
 
@@ -62,8 +63,26 @@ func config(ctx context.Context) error {
 				written.Files[i] = filepath.Join(s.stack.Dir, rel)
 			}
 		}
-		return "wrote " + strings.Join(written.Files, ", "), nil
+		return "wrote " + strings.Join(written.Files, ", "), s.domainLeadsHere(ctx)
 	})
+}
+
+// domainLeadsHere checks the DNS of a domain that has just been entered: preflight, which did not know it, has been.
+func (s *session) domainLeadsHere(ctx context.Context) error {
+	domain := s.setting(s.dest.Domain)
+	if domain == "" || s.private() || s.options.skips("preflight") {
+		return nil
+	}
+	findings := host.Run(ctx, []host.Check{host.DNS(domain, nil)})
+	if failed := host.Failed(findings); len(failed) > 0 {
+		return findingsError(failed)
+	}
+	for _, f := range findings {
+		if f.State == host.StateWarn {
+			s.console.Line(console.Warn, f.Name, f.Detail, 0)
+		}
+	}
+	return nil
 }
 
 // complete asks on a terminal for what is missing and shows what will be written, without secrets, where the destination

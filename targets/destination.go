@@ -16,6 +16,15 @@ func Local() error { return selectDestination("local") }
 // DESTINATION=production in the environment. It changes nothing by itself.
 func Production() error { return selectDestination("production") }
 
+// To selects a destination of your own in a target of your own:
+//
+//	func Staging() error { return targets.To("staging")() }
+//
+// It returns a function so that Mage does not take it for a target.
+func To(name string) func() error {
+	return func() error { return selectDestination(name) }
+}
+
 func selectDestination(name string) error {
 	if current != nil && current.dest.Name != name {
 		return refuse(context.Background(), fmt.Errorf("%s: a target before it has already acted on %s; name the destination first", name, current.dest.Name))

@@ -10,7 +10,7 @@ import (
 // Plan prints each step of a deployment: skip or run, and the cause. What it says would run is what runs next.
 //
 // It changes nothing and needs no lock. -json prints the same to stdout as
-// {"project":…,"steps":[{"step":…,"run":true,"cause":…,"state":…}]}. Exit 3 when it cannot tell: a record that is
+// {"project":…,"destination":…,"steps":[{"step":…,"run":true,"cause":…,"state":…,"result":…}]}. Exit 3 when it cannot tell: a record that is
 // corrupt, compose files that do not resolve.
 func Plan(ctx context.Context, json *bool) error {
 	return enter(ctx, "plan", false, options{json: deref(json)}, func(ctx context.Context, s *session) error {

@@ -2,13 +2,10 @@ package targets
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"time"
 
 	"slipway/internal/compose"
 	"slipway/internal/console"
@@ -39,7 +36,7 @@ func Preflight(ctx context.Context, json *bool) error {
 
 func preflight(ctx context.Context) error {
 	return phase(ctx, "preflight", "", exitRefused, func(ctx context.Context, s *session) (string, error) {
-		findings := host.Run(ctx, s.checks(ctx))
+		findings := host.Run(ctx, s.checks())
 		if s.options.json && s.target == "preflight" {
 			if err := s.console.JSON(findings); err != nil {
 				return "", err
@@ -74,7 +71,7 @@ func findingsError(failed []host.Finding) error {
 }
 
 // checks are the looks at the machine for this destination.
-func (s *session) checks(ctx context.Context) []host.Check {
+func (s *session) checks() []host.Check {
 	missing := host.StateWarn
 	if s.options.skips("prerequisites") || s.target == "preflight" && os.Geteuid() != 0 {
 		missing = host.StateFail
@@ -86,7 +83,7 @@ func (s *session) checks(ctx context.Context) []host.Check {
 		host.ComposeFiles(s.dir, s.project.Files, s.dest.Files), host.StateDirectory(dir),
 	}
 	checks = append(checks, host.Engine(engineFacts, missing)...)
-	checks = append(checks, s.modelChecks(ctx)...)
+	checks = append(checks, s.modelChecks()...)
 	if domain := s.setting(s.dest.Domain); domain != "" && !s.private() {
 		checks = append(checks, host.DNS(domain, nil))
 	}
@@ -99,59 +96,6 @@ func engineFacts(ctx context.Context) (host.EngineFacts, error) {
 		err = nil
 	}
 	return host.EngineFacts{Client: v.Client, Engine: v.Engine, API: v.API, MinAPI: v.MinAPI, Compose: v.Compose, Buildx: v.Buildx}, err
-}
-
-// modelChecks are the checks that need the compose files resolved: ports, scaling, the registry. Before config has
-// run, what the files require is not known yet; a question about ports does not need it.
-func (s *session) modelChecks(ctx context.Context) []host.Check {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	project := s.project
-	for _, setting := range s.dest.Settings {
-		if setting.File == "" && s.setting(setting.Key) == "" {
-			project.Env = append(project.Env, setting.Key+"=unset.invalid")
-		}
-	}
-	model, err := project.Model(ctx)
-	if err != nil {
-		return nil // no Compose yet, or files that config will complain about with more to say
-	}
-	containers, err := s.project.Containers(ctx)
-	if err != nil {
-		return nil
-	}
-	own := map[string]bool{}
-	for _, c := range containers {
-		own[c.Service] = own[c.Service] || c.Status == "running"
-	}
-	publisher := func(ctx context.Context, p host.Port) string {
-		name, _ := compose.Publisher(ctx, p.Number) // unknown is as good as none: then the process is named
-		return name
-	}
-	return []host.Check{host.Ports(publishedPorts(model), func(p host.Port) bool { return own[p.Service] }, publisher)}
-}
-
-// publishedPorts are the host ports that the model asks for.
-func publishedPorts(model *compose.Model) []host.Port {
-	var ports []host.Port
-	for name, service := range model.Services {
-		var raw struct {
-			Ports []struct {
-				Published string `json:"published"`
-				Protocol  string `json:"protocol"`
-				HostIP    string `json:"host_ip"`
-			} `json:"ports"`
-		}
-		if json.Unmarshal(service.Raw, &raw) != nil {
-			continue
-		}
-		for _, p := range raw.Ports {
-			if number, err := strconv.Atoi(p.Published); err == nil {
-				ports = append(ports, host.Port{Number: number, Proto: p.Protocol, Service: name, Address: p.HostIP})
-			}
-		}
-	}
-	return ports
 }
 
 // setting is the value of a setting that is not secret: of the environment, else of the env file, else its default.

@@ -77,28 +77,32 @@ func (s *session) pullWithRetries(ctx context.Context, names []string) error {
 
 // pulled are the services whose images come from a registry, by name.
 func (s *session) pulled(ctx context.Context) ([]compose.Service, error) {
-	return s.services(ctx, func(service compose.Service) bool { return !service.Build })
-}
-
-// services are the services of the model that fit, by name.
-func (s *session) services(ctx context.Context, fits func(compose.Service) bool) ([]compose.Service, error) {
 	model, err := s.model(ctx)
 	if err != nil {
 		return nil, err
 	}
-	built := map[string]bool{}
-	for _, service := range model.Services {
-		built[service.Image] = built[service.Image] || service.Build
-	}
+	return withoutBuild(model), nil
+}
+
+// servicesOf are the services that fit, by name.
+func servicesOf(model *compose.Model, fits func(compose.Service) bool) []compose.Service {
 	var found []compose.Service
 	for _, service := range model.Services {
-		service.Build = built[service.Image] // another service may build the image that this one uses
 		if fits(service) {
 			found = append(found, service)
 		}
 	}
 	slices.SortFunc(found, func(a, b compose.Service) int { return strings.Compare(a.Name, b.Name) })
-	return found, nil
+	return found
+}
+
+// withoutBuild are the services whose images come from a registry: neither they nor another service build them.
+func withoutBuild(model *compose.Model) []compose.Service {
+	built := map[string]bool{}
+	for _, service := range model.Services {
+		built[service.Image] = built[service.Image] || service.Build
+	}
+	return servicesOf(model, func(service compose.Service) bool { return !built[service.Image] })
 }
 
 // missingImage names the first image that the engine does not have.

@@ -14,7 +14,7 @@ import (
 func Run(ctx context.Context, step checkpoints.Step) error {
 	return enter(ctx, step.Name, true, options{}, func(ctx context.Context, s *session) error {
 		if _, err := s.do(ctx, step); err != nil {
-			return fail(ctx, exitFailed, err, command(step.Name)+"   (resumes there)")
+			return fail(ctx, exitFailed, err, "fix it and run the target again; "+command("status"))
 		}
 		return nil
 	})

@@ -49,7 +49,7 @@ type seen struct {
 }
 
 func (s *session) observe(ctx context.Context) (observed, error) {
-	found := observed{Project: s.project.Name, Destination: s.dest.Name}
+	found := observed{Project: s.project.Name, Destination: s.dest.Name, Containers: []seen{}}
 	holder, held, err := s.store.Holder()
 	if err != nil {
 		return found, err
