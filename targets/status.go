@@ -100,6 +100,21 @@ func (s *session) recorded(holder checkpoints.Holder, held bool) ([]recorded, er
 	return all, nil
 }
 
+// word is the first word of a line about something in that state.
+func word(state checkpoints.State) console.Word {
+	switch state {
+	case checkpoints.Done:
+		return console.OK
+	case checkpoints.Failed:
+		return console.Fail
+	case checkpoints.Interrupted:
+		return console.Warn
+	case checkpoints.Running:
+		return console.Run
+	}
+	return console.Note
+}
+
 // summary is what failed, where and of which kind.
 func summary(fault checkpoints.Fault) string {
 	where := fault.Category
@@ -141,14 +156,7 @@ func (s *session) show(found observed) {
 	if found.Holder != nil {
 		s.console.Print(fmt.Sprintf("held by %s (pid %d): %s since %s\n\n", found.Holder.Who, found.Holder.PID, found.Holder.Target, stamp(found.Holder.Since)))
 	}
-	words := map[checkpoints.State]console.Word{
-		checkpoints.Done: console.OK, checkpoints.Failed: console.Fail, checkpoints.Interrupted: console.Warn, checkpoints.Running: console.Run,
-	}
 	for _, step := range found.Steps {
-		word, ok := words[step.State]
-		if !ok {
-			word = console.Note
-		}
 		detail := string(step.State)
 		if !step.Finished.IsZero() {
 			detail += " " + stamp(step.Finished)
@@ -156,7 +164,7 @@ func (s *session) show(found observed) {
 		if step.Result != "" {
 			detail += "  " + step.Result
 		}
-		s.console.Table(word, step.Step, detail)
+		s.console.Table(word(step.State), step.Step, detail)
 		if step.Fault != nil {
 			s.console.Print(indent(summary(*step.Fault)))
 		}
