@@ -54,28 +54,8 @@ func orNoDatabase(err error) error {
 // plan could not tell.
 func (s *session) backup() checkpoints.Step {
 	return checkpoints.Step{
-		Name: "backup",
-		Skip: func(ctx context.Context) (string, error) {
-			database := s.dest.Database
-			if database.Kind == "" {
-				return noKind, nil
-			}
-			if database.Job == "" {
-				return "the stack has no migrations", nil
-			}
-			if volume, err := s.volume(ctx); err != nil || volume == "" {
-				return errNoDatabase.Error(), err
-			}
-			own, exists, err := s.store.Record("backup")
-			if err != nil || exists && own.State != checkpoints.Done {
-				return "", err
-			}
-			cause, err := s.unmigrated(ctx)
-			if err != nil || cause != "" {
-				return "", err
-			}
-			return "nothing to migrate", nil
-		},
+		Name:  "backup",
+		Skip:  s.noBackup,
 		Holds: s.unmigrated,
 		Run: func(ctx context.Context) (string, error) {
 			made, err := s.takeBackup(ctx)
@@ -85,6 +65,47 @@ func (s *session) backup() checkpoints.Step {
 			return made.String(), err
 		},
 	}
+}
+
+// noBackup says why no backup is needed before the migration; empty when one is.
+func (s *session) noBackup(ctx context.Context) (string, error) {
+	database := s.dest.Database
+	if database.Kind == "" {
+		return noKind, nil
+	}
+	if database.Job == "" {
+		return "the stack has no migrations", nil
+	}
+	if volume, err := s.volume(ctx); err != nil || volume == "" {
+		return errNoDatabase.Error(), err
+	}
+	cause, err := s.unmigrated(ctx)
+	if err != nil {
+		return "", err
+	}
+	own, exists, err := s.store.Record("backup")
+	if err != nil {
+		return "", err
+	}
+	if cause == "" && (!exists || own.State == checkpoints.Done) {
+		return "nothing to migrate", nil
+	}
+	return s.migrating(ctx)
+}
+
+// migrating says that a job that outlived its deployment migrates now: behind that deployment's backup, and too far for
+// another one.
+func (s *session) migrating(ctx context.Context) (string, error) {
+	containers, err := s.project.Containers(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, c := range containers {
+		if c.Service == s.dest.Database.Job && (c.Status == "running" || c.Status == "restarting") {
+			return c.Service + " is running already", nil
+		}
+	}
+	return "", nil
 }
 
 // unmigrated says why the database may lack migrations; empty when it lacks none.

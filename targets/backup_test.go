@@ -5,6 +5,7 @@ package targets_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,7 +91,8 @@ func (s *site) halfBackup() bool {
 func TestAMigrationOfDataHasABackupBeforeItAndRestoreBringsTheRowsBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	if got := s.deploy(0); !strings.Contains(got.stderr, "there is no database yet") || len(s.backupIDs()) > 0 {
+	const skip = "-skip=preflight,prerequisites,verify"
+	if got := s.deploy(0, skip); !strings.Contains(got.stderr, "there is no database yet") || len(s.backupIDs()) > 0 {
 		t.Errorf("the first deploy: %s", got)
 	}
 	if got := s.mage("restore"); got.code != 3 || !strings.Contains(got.stderr, "there is no backup in ") {
@@ -113,7 +115,7 @@ func TestAMigrationOfDataHasABackupBeforeItAndRestoreBringsTheRowsBack(t *testin
 	}
 
 	writeFile(t, filepath.Join(s.state, "backups"), "in the way\n")
-	got := s.deploy(4)
+	got := s.deploy(4, skip)
 	for _, want := range []string{"deploy: backup:", "resumes at backup", "running now:"} {
 		if !strings.Contains(got.stderr, want) {
 			t.Errorf("the failure does not say %q: %s", want, got)
@@ -126,7 +128,7 @@ func TestAMigrationOfDataHasABackupBeforeItAndRestoreBringsTheRowsBack(t *testin
 		t.Fatal(err)
 	}
 
-	s.deploy(0)
+	s.deploy(0, skip)
 	if status := s.migrateStatus(); !strings.Contains(status, `"pending":0`) {
 		t.Fatalf("not migrated: %s", status)
 	}
@@ -159,7 +161,7 @@ func TestAMigrationOfDataHasABackupBeforeItAndRestoreBringsTheRowsBack(t *testin
 	if causes["backup"] != "migrate never ran" || causes["migrate"] != "never run" {
 		t.Errorf("after a restore the plan is %v", causes)
 	}
-	s.deploy(0)
+	s.deploy(0, skip)
 	s.wellNow()
 	if after := s.get("/readings"); after != before {
 		t.Fatalf("migrated after the restore:\n%s\nwant\n%s", after, before)
@@ -195,7 +197,9 @@ services:
     profiles: [never]
   postgres:
     image: ${POSTGRES_IMAGE:?}
+    command: [postgres, -c, fsync=off] # the test ends programs, not the machine
     environment:
+      POSTGRES_INITDB_ARGS: --no-sync
       POSTGRES_USER: freshtrack
       POSTGRES_PASSWORD_FILE: /run/secrets/database_password
     secrets: [database_password]
@@ -259,22 +263,28 @@ func TestPostgreSQLIsBackedUpMigratedOnceAndRestoredWhateverIsKilled(t *testing.
 	first := s.wantBackups(1)
 
 	s.addMigration("ALTER TABLE readings ADD COLUMN note text;\nUPDATE readings SET note = sensor;\n" +
-		"CREATE TABLE notes (reading bigint REFERENCES readings);\nSELECT pg_sleep(1);\n")
+		"CREATE TABLE notes (reading bigint REFERENCES readings);\nSELECT pg_advisory_xact_lock(42);\n")
 	s.killed(scriptRuns("backup", "backup "), s.halfBackup, deploy...)
+	// A migration that outlives its deployment is adopted by the next one, behind the backup that was made before it.
+	release := s.holdAdvisoryLock()
 	s.killed(scriptRuns("migrate", "migrate "), func() bool {
-		return s.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()") != "0"
+		return s.sql("SELECT count(*) FROM pg_locks WHERE objid = 42 AND NOT granted") == "1"
 	}, deploy...)
-	run(0)
+	made := len(s.backupIDs())
+	adopting := s.start(deploy...)
+	eventually(t, 60*time.Second, "the backup is skipped", func() bool {
+		return strings.Contains(adopting.stderr.String(), "migrate is running already")
+	})
+	release()
+	if got := adopting.wait(); got.code != 0 || len(s.backupIDs()) != made {
+		t.Fatalf("deploy beside a migration that runs: %s", got)
+	}
 	if applied := s.sql("SELECT count(*) FROM goose_db_version WHERE version_id = 90000"); applied != "1" {
 		t.Errorf("the migration was applied %s times", applied)
 	}
 	if rows := s.sql("SELECT count(*), count(note) FROM readings"); rows != "100000|100000" {
 		t.Errorf("after the migration the rows are %s", rows)
 	}
-	if len(s.backupIDs()) < 2 {
-		t.Errorf("the backups are %v", s.backupIDs())
-	}
-
 	whole, err := os.ReadFile(filepath.Join(s.state, "backups", first+".dump"))
 	if err != nil {
 		t.Fatal(err)
@@ -300,6 +310,23 @@ func TestPostgreSQLIsBackedUpMigratedOnceAndRestoredWhateverIsKilled(t *testing.
 	}
 	for _, id := range slices.DeleteFunc(s.backupIDs(), func(id string) bool { return id == "cut" }) {
 		s.wholeDump(id)
+	}
+}
+
+// holdAdvisoryLock makes a migration wait that asks for the advisory lock 42, until release is called.
+func (s *site) holdAdvisoryLock() (release func()) {
+	s.t.Helper()
+	holder := exec.Command("docker", "exec", s.project+"-postgres-1", "psql", "--username=freshtrack", "--command=SELECT pg_advisory_lock(42), pg_sleep(300)")
+	if err := holder.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	eventually(s.t, 30*time.Second, "the lock is held", func() bool {
+		return s.sql("SELECT count(*) FROM pg_locks WHERE objid = 42 AND granted") == "1"
+	})
+	return func() {
+		s.t.Helper()
+		s.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE objid = 42 AND granted")
+		_ = holder.Wait() // it was ended
 	}
 }
 

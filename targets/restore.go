@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"slipway/internal/compose"
 	"slipway/internal/console"
 	"slipway/internal/settings"
 )
@@ -139,13 +140,9 @@ func (s *session) writers(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var writers []string
-	for _, c := range containers {
-		if !c.OneOff && slices.Contains(s.dest.Database.Writers, c.Service) && !slices.Contains(writers, c.Service) {
-			writers = append(writers, c.Service)
-		}
-	}
-	return writers, nil
+	return slices.DeleteFunc(slices.Clone(s.dest.Database.Writers), func(writer string) bool {
+		return !slices.ContainsFunc(containers, func(c compose.Container) bool { return !c.OneOff && c.Service == writer })
+	}), nil
 }
 
 // onServices runs a step of deploy.sh on services, if there are any.
