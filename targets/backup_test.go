@@ -146,15 +146,21 @@ func TestAMigrationOfDataHasABackupBeforeItAndRestoreBringsTheRowsBack(t *testin
 
 	restore := []string{"-backup=" + first, "-yes"}
 	s.killed(scriptRuns("restore", "restore "), always, append([]string{"restore"}, restore...)...)
+	known := len(s.journals())
+	interrupted := s.start(append([]string{"restore"}, restore...)...)
+	if !s.reaches(interrupted, known, scriptRuns("backup", "backup ")) {
+		t.Fatalf("restore did not come to its backup: %s", interrupted.wait())
+	}
+	_ = syscall.Kill(-interrupted.cmd.Process.Pid, syscall.SIGINT)
+	if got := interrupted.wait(); got.code != 130 {
+		t.Errorf("an interrupted restore: want exit 130, got %s", got)
+	}
+	s.writersRun()
 	s.restore(0, restore)
 	if after := s.get("/readings"); after != before {
 		t.Fatalf("restored:\n%s\nwant\n%s", after, before)
 	}
-	for _, service := range []string{"backend", "worker"} {
-		if state := s.containers()[service]; !strings.HasSuffix(state, " running") {
-			t.Errorf("after the restore %s is %s", service, state)
-		}
-	}
+	s.writersRun()
 
 	// The restored data lacks the migration. The backup before it is planned for that cause, and then made.
 	causes := s.plan()
@@ -166,9 +172,19 @@ func TestAMigrationOfDataHasABackupBeforeItAndRestoreBringsTheRowsBack(t *testin
 	if after := s.get("/readings"); after != before {
 		t.Fatalf("migrated after the restore:\n%s\nwant\n%s", after, before)
 	}
-	known := len(s.backupIDs()) // the present state before each restore is among them
+	known = len(s.backupIDs()) // the present state before each restore is among them
 	if got := s.mage("backup"); got.code != 0 || !strings.Contains(got.stdout, s.wantBackups(known+1)) || !strings.Contains(got.stdout, "B\n") {
 		t.Errorf("backup: %s", got)
+	}
+}
+
+// writersRun fails the test unless what writes to the database runs.
+func (s *site) writersRun() {
+	s.t.Helper()
+	for _, service := range []string{"backend", "worker"} {
+		if state := s.containers()[service]; !strings.HasSuffix(state, " running") {
+			s.t.Errorf("%s is %q", service, state)
+		}
 	}
 }
 
@@ -203,7 +219,7 @@ services:
       POSTGRES_USER: freshtrack
       POSTGRES_PASSWORD_FILE: /run/secrets/database_password
     secrets: [database_password]
-    volumes: ["postgres:/var/lib/postgresql/data"]
+    volumes: ["postgres:/var/lib/postgresql/data", "./metrics:/textfile:ro"]
     stop_signal: SIGINT
     healthcheck:
       test: [CMD-SHELL, pg_isready -h 127.0.0.1 -U freshtrack]
@@ -261,6 +277,10 @@ func TestPostgreSQLIsBackedUpMigratedOnceAndRestoredWhateverIsKilled(t *testing.
 		t.Fatalf("a migration that failed half-way left %s, want %s", now, before)
 	}
 	first := s.wantBackups(1)
+	metric := output(t, s.dir, "cat", "stack/metrics/slipway-"+s.project+".prom")
+	if made, err := time.Parse("20060102T150405Z", first[:16]); err != nil || !strings.HasSuffix(metric, fmt.Sprintf("{project=%q} %d\n", s.project, made.Unix())) {
+		t.Errorf("monitoring is told %q of the backup %s", metric, first)
+	}
 
 	s.addMigration("ALTER TABLE readings ADD COLUMN note text;\nUPDATE readings SET note = sensor;\n" +
 		"CREATE TABLE notes (reading bigint REFERENCES readings);\nSELECT pg_advisory_xact_lock(42);\n")
@@ -305,9 +325,7 @@ func TestPostgreSQLIsBackedUpMigratedOnceAndRestoredWhateverIsKilled(t *testing.
 	if tables := s.sql("SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_stat_user_tables"); tables != "goose_db_version readings sensors zones" {
 		t.Errorf("after the restore there are the tables %s", tables)
 	}
-	if state := s.containers()["backend"]; !strings.HasSuffix(state, " running") {
-		t.Errorf("after the restore the backend is %s", state)
-	}
+	s.writersRun()
 	for _, id := range slices.DeleteFunc(s.backupIDs(), func(id string) bool { return id == "cut" }) {
 		s.wholeDump(id)
 	}
