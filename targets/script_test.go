@@ -107,6 +107,7 @@ var untidy = []struct {
 	{regexp.MustCompile(`(?m) +(\d+m\d\ds|\d+\.\ds)$`), ""},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "DIGEST"},
+	{regexp.MustCompile(`\b\d{8}T\d{6}Z-[0-9a-f]{4}\b`), "BACKUP"},
 }
 
 // tidy FILE writes a file, stdout or stderr to the file tidied, without what differs from run to run.
