@@ -2,7 +2,7 @@
 //
 // Its rules: stdout carries what was asked for, stderr carries progress. Colour is decided for each stream on its
 // own, marks the first word of a line only and never carries meaning alone. NO_COLOR and CI switch it off. Every
-// byte passes the redactor before it leaves the process.
+// byte passes the redactor before it leaves the process. At a terminal a wait is shown live, in a block below the lines.
 package console
 
 import (
@@ -41,15 +41,20 @@ var colours = map[Word]color.Attribute{
 
 // Console writes lines to two streams, each redacted. It is safe for concurrent use.
 type Console struct {
-	mu       sync.Mutex
-	out, err stream
-	secrets  *redact.Redactor
+	mu         sync.Mutex
+	out, err   stream
+	secrets    *redact.Redactor
+	lives      []*Live
+	drawn      bool // a block is on the screen
+	width      int  // of the terminal when it was drawn
+	unfinished bool // the last line has no end yet
 }
 
 type stream struct {
 	w        io.Writer
 	colour   bool
 	terminal bool
+	live     bool // it can show what is live
 }
 
 // New returns the console over stdout and stderr. What secrets holds, now or later, never reaches either of them.
@@ -60,8 +65,8 @@ func New(stdout, stderr io.Writer, secrets *redact.Redactor) *Console {
 func newStream(w io.Writer) stream {
 	f, isFile := w.(*os.File)
 	terminal := isFile && isatty.IsTerminal(f.Fd())
-	plain := os.Getenv("NO_COLOR") != "" || os.Getenv("CI") != "" || os.Getenv("TERM") == "dumb"
-	return stream{w: w, terminal: terminal, colour: terminal && !plain}
+	live := terminal && os.Getenv("CI") == "" && os.Getenv("TERM") != "dumb"
+	return stream{w: w, terminal: terminal, live: live, colour: live && os.Getenv("NO_COLOR") == ""}
 }
 
 // Terminal reports whether progress is read by a person at a terminal.
@@ -122,9 +127,15 @@ func (c *Console) JSON(v any) error {
 	return nil
 }
 
-// write ignores an error: a reader that left (`mage deploy | head`) must not stop a deployment.
+// write ignores an error: a reader that left (`mage deploy | head`) must not stop a deployment. What is live makes way.
 func (c *Console) write(s stream, text string) {
+	shown := c.drawn
+	c.erase()
 	_, _ = io.WriteString(s.w, c.secrets.String(text))
+	c.unfinished = !strings.HasSuffix(text, "\n")
+	if shown {
+		c.draw()
+	}
 }
 
 // Count is a number with its noun: 1 image, 3 images, 2 addresses.

@@ -18,7 +18,8 @@ type Options struct {
 	Window time.Duration
 	// Timeout is the end of patience; 5 minutes if zero.
 	Timeout time.Duration
-	// Progress is called with all the verdicts whenever a state or a reason changes. It must not block.
+	// Progress is called with all the verdicts whenever a state, a reason or what a healthcheck says changes. It must
+	// not block.
 	Progress func([]Verdict)
 }
 

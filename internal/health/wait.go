@@ -155,7 +155,7 @@ func (w *waiter) publish(verdicts []Verdict, now time.Time) {
 		if was.State == v.State {
 			v.Since = was.Since
 		}
-		changed = changed || was.State != v.State || was.Reason != v.Reason
+		changed = changed || was.State != v.State || was.Reason != v.Reason || !slices.Equal(was.Checks, v.Checks)
 	}
 	w.verdicts = verdicts
 	if changed {
