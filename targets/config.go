@@ -2,8 +2,6 @@ package targets
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +9,6 @@ import (
 
 	"golang.org/x/term"
 
-	"slipway/internal/compose"
 	"slipway/internal/console"
 	"slipway/internal/host"
 	"slipway/internal/settings"
@@ -105,9 +102,6 @@ func (s *session) allSettings(ctx context.Context) ([]settings.Setting, error) {
 	defer cancel()
 	raw, err := s.project.Uninterpolated(ctx)
 	if err != nil {
-		if errors.Is(err, compose.ErrNoDocker) {
-			return nil, fmt.Errorf("docker is not installed: %w", err)
-		}
 		return nil, err
 	}
 	required, err := settings.Required(raw, s.dir, s.dest.Settings)

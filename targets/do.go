@@ -37,7 +37,8 @@ func (s *session) do(ctx context.Context, step checkpoints.Step) (checkpoints.De
 	case err != nil && ctx.Err() != nil:
 		s.console.Line(console.Note, step.Name, "interrupted; resumes here", time.Since(started))
 	case err != nil:
-		s.console.Line(console.Fail, step.Name, firstLine(err), time.Since(started))
+		said := strings.TrimPrefix(firstLine(err), step.Name+": ") // the line begins with the step's name already
+		s.console.Line(console.Fail, step.Name, said, time.Since(started))
 	case decision.Run:
 		s.console.Line(console.OK, step.Name, result, time.Since(started))
 	default:
@@ -55,14 +56,20 @@ func firstLine(err error) string {
 func (s *session) explain(ctx context.Context, step string, err error) error {
 	var record *checkpoints.RecordError
 	if errors.As(err, &record) {
-		return fail(ctx, exitRefused, fmt.Errorf("deploy: %s: %w", step, err))
+		return fail(ctx, exitRefused, fmt.Errorf("deploy: %w", err))
+	}
+	resume := fmt.Sprintf("%s   (resumes at %s)", command("deploy"), step)
+	var script *scriptError
+	if ctx.Err() != nil && !errors.As(err, &script) {
+		return fail(ctx, exitInterrupted, fmt.Errorf("deploy: %s: interrupted%s", step, s.running(ctx)), resume)
 	}
 	hints := s.advice(err)
-	hints = append(hints, fmt.Sprintf("fix it and run: %s   (resumes at %s)", command("deploy"), step))
-	if ctx.Err() != nil {
-		hints = []string{fmt.Sprintf("%s   (resumes at %s)", command("deploy"), step)}
+	var unwell *unwellError
+	if errors.As(err, &unwell) {
+		hints = append(hints, unwell.hint())
 	}
-	return fail(ctx, exitFailed, fmt.Errorf("deploy: %s: %w%s", step, err, s.running(ctx)), hints...)
+	hints = append(hints, "fix it and run: "+resume)
+	return fail(ctx, exitFailed, fmt.Errorf("deploy: %w%s", err, s.running(ctx)), hints...)
 }
 
 // running says what of the stack is up, looked at now.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"slipway/checkpoints"
+	"slipway/internal/compose"
 )
 
 // Exit codes of every target. 2 is Mage's own: wrong usage.
@@ -56,6 +57,9 @@ func fail(ctx context.Context, code int, err error, hints ...string) *Failure {
 	var remedied interface{ Hints() []string }
 	if errors.As(err, &remedied) {
 		hints = append(remedied.Hints(), hints...)
+	}
+	if errors.Is(err, compose.ErrNoDocker) {
+		hints = append(hints, command("prerequisites"))
 	}
 	switch {
 	case errors.As(err, &held):

@@ -40,6 +40,9 @@ func Logs(ctx context.Context, service string, lines *int) error {
 			}
 		}
 		if !shown {
+			if len(names) == 0 {
+				return refuse(ctx, fmt.Errorf("logs: no container of service %q, nor of any other", service), command("deploy"))
+			}
 			slices.Sort(names)
 			return refuse(ctx, fmt.Errorf("logs: no container of service %q; there are: %s", service, strings.Join(slices.Compact(names), ", ")))
 		}

@@ -2,6 +2,7 @@ package targets
 
 import (
 	"context"
+	"fmt"
 
 	"slipway/checkpoints"
 	"slipway/internal/console"
@@ -16,11 +17,11 @@ func Plan(ctx context.Context, json *bool) error {
 	return enter(ctx, "plan", false, options{json: deref(json)}, func(ctx context.Context, s *session) error {
 		decisions, err := s.store.Plan(ctx, s.steps())
 		if err != nil {
-			return refuse(ctx, err)
+			return refuse(ctx, fmt.Errorf("plan: %w", err))
 		}
 		decisions, err = s.withServices(ctx, decisions)
 		if err != nil {
-			return refuse(ctx, err)
+			return refuse(ctx, fmt.Errorf("plan: %w", err))
 		}
 		if s.options.json {
 			return s.console.JSON(planned{Project: s.project.Name, Destination: s.dest.Name, Steps: decisions})

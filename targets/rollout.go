@@ -197,9 +197,11 @@ func (s *session) await(ctx context.Context, service string, ids []string) error
 		window = settle
 	}
 	s.journal("wait", map[string]any{"service": service})
+	tell, done := s.progress(ctx)
+	defer done()
 	report, err := health.Wait(ctx, health.Options{
 		Project: s.project, Services: map[string]health.Expect{service: wanted},
-		Passes: 1, Window: window, Timeout: s.options.timeoutWanted(), Progress: s.progress(),
+		Passes: 1, Window: window, Timeout: s.options.timeoutWanted(), Progress: tell,
 	})
 	if err != nil {
 		return err
@@ -216,7 +218,7 @@ func verdictError(report health.Report) error {
 	var text strings.Builder
 	for i, v := range failed {
 		if i > 0 {
-			text.WriteString("\n")
+			text.WriteString("\n  ")
 		}
 		fmt.Fprintf(&text, "service %q: %s", v.Service, v.Reason)
 		for _, line := range v.Checks {
@@ -226,11 +228,23 @@ func verdictError(report health.Report) error {
 			text.WriteString("\n  " + v.Service + " | " + line)
 		}
 	}
-	return &unwellError{service: failed[0].Service, text: text.String()}
+	return &unwellError{service: failed[0].Service, exists: failed[0].Container != "", text: text.String()}
 }
 
 // unwellError is what a wait found wrong with the stack.
-type unwellError struct{ service, text string }
+type unwellError struct {
+	service string
+	exists  bool // it has a container
+	text    string
+}
+
+// hint is the command to go on with.
+func (e *unwellError) hint() string {
+	if !e.exists {
+		return command("deploy")
+	}
+	return command("logs") + " " + e.service
+}
 
 func (e *unwellError) Error() string { return e.text }
 

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // magesTurn is how long Mage may take to install its own handler of SIGINT, which leaves a target after 5 s.
@@ -30,13 +32,14 @@ func (s *session) interruptible(ctx context.Context) (context.Context, context.C
 	go func() {
 		select {
 		case sig := <-signals:
-			s.console.Line("note", "interrupted", fmt.Sprintf("by %s: %s is finished first; once more leaves at once", sig, s.acting()), 0)
+			s.console.Line("note", "interrupted", fmt.Sprintf("by %s: it leaves when %s has ended; once more leaves at once", signalName(sig), s.acting()), 0)
 			cancel()
 		case <-ended:
 			return
 		}
 		select {
 		case <-signals:
+			s.console.EndLive()
 			s.console.Line("FAIL", s.target, "left at once: "+s.acting()+" may be half done; "+command("deploy")+" puts it right", 0)
 			leave(exitInterrupted)
 		case <-ended:
@@ -51,6 +54,14 @@ func (s *session) interruptible(ctx context.Context) (context.Context, context.C
 			cancel()
 		})
 	}
+}
+
+// signalName is what a signal is called in the manual: SIGINT.
+func signalName(sig os.Signal) string {
+	if number, ok := sig.(syscall.Signal); ok {
+		return unix.SignalName(number)
+	}
+	return sig.String()
 }
 
 // leave ends the process without the rest of the run: the one place that does, on a second signal.

@@ -170,8 +170,11 @@ func (s *session) show(found observed) {
 		}
 	}
 	s.console.Print("\n")
-	if found.Engine != "" {
+	switch {
+	case found.Engine != "":
 		s.console.Print("containers: " + found.Engine + "\n")
+	case len(found.Containers) == 0:
+		s.console.Print("containers: none\n")
 	}
 	for _, c := range found.Containers {
 		s.console.Print(fmt.Sprintf("%-32s %-20s %s\n", c.Name, c.Status, since(c.Since)))

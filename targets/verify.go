@@ -116,7 +116,7 @@ func (v verified) failure(ctx context.Context) error {
 	if err := verdictError(health.Report{Verdicts: v.Services}); err != nil {
 		var unwell *unwellError
 		errors.As(err, &unwell)
-		return fail(ctx, exitFailed, fmt.Errorf("verify: %w", err), command("logs")+" "+unwell.service)
+		return fail(ctx, exitFailed, fmt.Errorf("verify: %w", err), unwell.hint())
 	}
 	if err := answersError(v.Addresses); err != nil {
 		return fail(ctx, exitFailed, fmt.Errorf("verify: %w", err), command("status"))
@@ -161,9 +161,11 @@ func (s *session) verifyServices(ctx context.Context) (health.Report, error) {
 	if err != nil {
 		return health.Report{}, err
 	}
+	tell, done := s.progress(ctx)
+	defer done()
 	return health.Wait(ctx, health.Options{
 		Project: s.project, Services: health.Expected(model), Passes: s.options.passesWanted(), Window: settle,
-		Timeout: s.options.timeoutWanted(), Progress: s.progress(),
+		Timeout: s.options.timeoutWanted(), Progress: tell,
 	})
 }
 
@@ -190,11 +192,9 @@ func (s *session) verifyAddresses(ctx context.Context, well bool) ([]health.Answ
 		ctx, cancel = context.WithTimeout(ctx, time.Second)
 		defer cancel()
 	}
-	return health.Ask(ctx, addresses, s.options.passesWanted(), func(a health.Answer) {
-		if !a.OK && a.Reason != "" {
-			s.console.Line(console.Wait, a.Name, a.Reason, 0)
-		}
-	}), nil
+	tell, done := s.answers(ctx)
+	defer done()
+	return health.Ask(ctx, addresses, s.options.passesWanted(), tell), nil
 }
 
 // times is how often in a row something was well.
@@ -216,23 +216,6 @@ func answersError(answers []health.Answer) error {
 		return nil
 	}
 	return fmt.Errorf("the stack does not answer from outside:%s", text)
-}
-
-// progress shows a change of a verdict as a line.
-func (s *session) progress() func([]health.Verdict) {
-	shown := map[string]string{}
-	return func(verdicts []health.Verdict) {
-		for _, v := range verdicts {
-			key, now := v.Service+v.Container, string(v.State)+v.Reason
-			if shown[key] == now {
-				continue
-			}
-			shown[key] = now
-			if v.State == health.Waiting {
-				s.console.Line(console.Wait, v.Service, v.Reason, 0)
-			}
-		}
-	}
 }
 
 // values are the settings as the env file and the environment give them; the environment wins, as in Compose.

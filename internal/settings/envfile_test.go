@@ -122,8 +122,8 @@ func TestReadEnvFileRefusesWhatIsNoPrivateFile(t *testing.T) {
 
 func TestReadEnvFileListsAllProblemsAtOnce(t *testing.T) {
 	_, err := ParseEnv(".env", []byte("A=$x\nB=1\nB=2\nD\nC='x\nE=1\n"))
-	want := ".env:1: A: holds a $ without quotes: put it in single quotes\n.env:3: B: is already set in line 2\n" +
-		".env:4: the line is neither KEY=value nor a comment\n.env:5: C: its quote is never closed"
+	want := ".env:1: A: holds a $ without quotes: put it in single quotes\n  .env:3: B: is already set in line 2\n" +
+		"  .env:4: the line is neither KEY=value nor a comment\n  .env:5: C: its quote is never closed"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}

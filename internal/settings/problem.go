@@ -42,7 +42,7 @@ func (e *RefusedError) Error() string {
 	for i, p := range e.Problems {
 		all[i] = p.String()
 	}
-	return strings.Join(all, "\n")
+	return strings.Join(all, "\n  ")
 }
 
 // Hints returns the remedies, each once.
