@@ -24,6 +24,10 @@ type model struct {
 
 // compose does what one `docker compose` command does.
 func (w *world) compose(dir string, args []string) error {
+	said := append([]string{"compose"}, args...)
+	if args[0] == "--profile" {
+		args = args[2:]
+	}
 	verb := plain(args)[0]
 	if verb == "version" {
 		fmt.Println("5.6.0")
@@ -38,7 +42,7 @@ func (w *world) compose(dir string, args []string) error {
 		return err
 	}
 	if verb != "config" {
-		if err := record(dir, append([]string{"compose"}, args...)); err != nil {
+		if err := record(dir, said); err != nil {
 			return err
 		}
 	}

@@ -106,7 +106,8 @@ var untidy = []struct {
 	{regexp.MustCompile(`(?m)^wait .*\n`), ""},
 	{regexp.MustCompile(`(?m) +(\d+m\d\ds|\d+\.\ds)$`), ""},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
-	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "DIGEST"},
+	{regexp.MustCompile(`\b\d{8}T\d{6}Z-[0-9a-f]{4}\b`), "ID"},
+	{regexp.MustCompile(`(\.sh [a-z]* ?line) \d+`), "$1 N"},
 	{regexp.MustCompile(`\b\d{8}T\d{6}Z-[0-9a-f]{4}\b`), "BACKUP"},
 }
 
