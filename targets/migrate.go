@@ -6,6 +6,7 @@ import (
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
+	"slipway/internal/rollout"
 )
 
 // migrate applies the database's migrations as a job of the stack, with the database started and well before it. A job of
@@ -60,13 +61,25 @@ func (s *session) migrations(ctx context.Context) ([]checkpoints.Input, error) {
 	return append(inputs, checkpoints.Outcome("volume "+s.dest.Database.Volume, volume)), nil
 }
 
-// startDatabase starts the database where it is not up, and waits until it answers.
+// startDatabase makes sure that the database answers. One that runs is left as it is: a migration is no reason to replace
+// it. One that does not is rolled out, with its checkpoint, so that the rollout finds it done.
 func (s *session) startDatabase(ctx context.Context) error {
 	name := s.dest.Database.Service
-	if err := s.script(ctx, "deploy.sh", "start", name); err != nil {
+	view, err := s.view(ctx)
+	if err != nil {
 		return err
 	}
-	return s.await(ctx, name, nil)
+	for _, c := range rollout.Of(name, view.containers) {
+		if c.Status == "running" {
+			return s.await(ctx, name, nil)
+		}
+	}
+	origins, err := s.origins()
+	if err != nil {
+		return err
+	}
+	_, err = s.do(ctx, s.serviceStep(view, origins, name))
+	return err
 }
 
 // imageOf is the id of the image that a service runs.

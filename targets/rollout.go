@@ -99,7 +99,7 @@ func (s *session) rollOut(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	origins, err := rollout.OpenOrigins(filepath.Join(s.store.Dir(), "origins"))
+	origins, err := s.origins()
 	if err != nil {
 		return "", err
 	}
@@ -123,6 +123,11 @@ func (s *session) rollOut(ctx context.Context) (string, error) {
 		}
 	}
 	return fmt.Sprintf("%d changed, %d untouched", changed, untouched), nil
+}
+
+// origins remember which model each container was made from.
+func (s *session) origins() (*rollout.Origins, error) {
+	return rollout.OpenOrigins(filepath.Join(s.store.Dir(), "origins"))
 }
 
 // serviceStep is the step that brings one service to the model. Nothing but the rollout changes the containers of
