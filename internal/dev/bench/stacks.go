@@ -1,0 +1,107 @@
+package bench
+
+import (
+	"fmt"
+	"strings"
+)
+
+// pair is two dependent services, the second of which is given VALUE by the env file.
+func pair(image, interval, readyAfter string) string {
+	return fmt.Sprintf(`services:
+  db:
+    image: %[1]s
+    command: [serve]
+    environment: {READY_AFTER: %[3]s}
+    healthcheck: {test: [CMD, /actor, healthcheck], interval: %[2]s, timeout: 10s, retries: 3}
+  web:
+    image: %[1]s
+    command: [serve]
+    environment: {READY_AFTER: %[3]s, VALUE: "${VALUE}"}
+    healthcheck: {test: [CMD, /actor, healthcheck], interval: %[2]s, timeout: 10s, retries: 3}
+    depends_on:
+      db: {condition: service_healthy}
+`, image, interval, readyAfter)
+}
+
+// single is one service that is ready some time after its start.
+func single(image, interval, readyAfter string) string {
+	return fmt.Sprintf(`services:
+  web:
+    image: %s
+    command: [serve]
+    environment: {READY_AFTER: %s}
+    healthcheck: {test: [CMD, /actor, healthcheck], interval: %s, timeout: 10s, retries: 3}
+`, image, readyAfter, interval)
+}
+
+// fronted is a service behind Caddy, which is published on a port of this machine.
+func fronted(image, caddy, method string, port int) string {
+	return fmt.Sprintf(`services:
+  caddy:
+    image: %s
+    ports: ["127.0.0.1:%d:80"]
+    volumes: ["./Caddyfile:/etc/caddy/Caddyfile:ro"]
+  web:
+    image: %s
+    command: [serve]
+    environment: {READY_AFTER: 0s, VALUE: "${VALUE}"}
+    labels: {slipway.rollout: %s}
+    healthcheck: {test: [CMD, /actor, healthcheck], interval: 1s, timeout: 10s, retries: 3}
+`, caddy, port, image, method)
+}
+
+// caddyfile forwards as the Caddyfile of the reference stack does, without TLS.
+const caddyfile = `{
+	admin off
+	auto_https off
+}
+:80 {
+	reverse_proxy {
+		dynamic a web 8080 {
+			refresh 1s
+			resolvers 127.0.0.11:53
+			dial_timeout 1s
+		}
+		lb_policy random
+		lb_try_duration 15s
+		lb_try_interval 100ms
+		fail_duration 1s
+		transport http {
+			dial_timeout 1s
+			response_header_timeout 30s
+		}
+	}
+}
+`
+
+// many is so many services that do nothing.
+func many(image string, services int) string {
+	var text strings.Builder
+	text.WriteString("services:\n")
+	for n := range services {
+		fmt.Fprintf(&text, "  s%03d: {image: %q, command: [idle], mem_limit: 32m}\n", n+1, image)
+	}
+	return text.String()
+}
+
+// magefile declares the stack in the folder that the environment names, so that one binary deploys them all.
+const magefile = `//go:build mage
+
+// The stacks of dev:bench.
+package main
+
+import (
+	"os"
+
+	// mage:import
+	"slipway/targets"
+)
+
+func init() {
+	targets.Use(targets.Stack{
+		Name:         "bench",
+		Dir:          os.Getenv("BENCH_STACK"),
+		Destinations: []targets.Destination{{Name: "local", Files: []string{"compose.yaml"}, EnvFile: ".env"}},
+	})
+}
+`

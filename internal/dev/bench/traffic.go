@@ -1,0 +1,118 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+)
+
+// leastRequests of a round make 100,000 in 20 rounds.
+const leastRequests = 5000
+
+// underTraffic is (d).
+func underTraffic(ctx context.Context, p *place, rounds int) ([]row, error) {
+	compose, err := p.newBehindCaddy(ctx, "replace", func(s *side) error { _, err := s.up(ctx); return err })
+	if err != nil {
+		return nil, err
+	}
+	deploy := func(s *side) error { _, err := s.deploy(ctx); return err }
+	surge, err := p.newBehindCaddy(ctx, "surge", deploy)
+	if err != nil {
+		return nil, err
+	}
+	replace, err := p.newBehindCaddy(ctx, "replace", deploy)
+	if err != nil {
+		return nil, err
+	}
+	if err := alternate(ctx, p, rounds, compose.round(ctx), surge.round(ctx), replace.round(ctx)); err != nil {
+		return nil, err
+	}
+	const load = "replaced under 500 requests a second against up, "
+	rows := []row{
+		{name: load + "surge: dropped", compose: compose.dropped(), slipway: surge.dropped(), limit: "0 of 100000"},
+		against(load+"surge: gap", "s", compose.gaps, surge.gaps, 0),
+		{name: load + "replace: dropped", compose: compose.dropped(), slipway: replace.dropped()},
+		within(load+"replace: gap", "s", compose.gaps, replace.gaps, 0.5),
+	}
+	switch {
+	case surge.total.dropped > 0:
+		rows[0].met = met(false)
+	case surge.total.sent >= 100_000:
+		rows[0].met = met(true)
+	default:
+		rows[0].met = "too few rounds"
+	}
+	for _, b := range []*behindCaddy{compose, surge, replace} {
+		if b.total.first != "" {
+			p.console.Below("the first request that was dropped: " + b.total.first)
+		}
+	}
+	return rows, nil
+}
+
+// behindCaddy is a side whose service is asked through Caddy.
+type behindCaddy struct {
+	*side
+	url   string
+	bring func(*side) error // makes the changed stack run
+	gaps  series
+	total traffic
+}
+
+func (p *place) newBehindCaddy(ctx context.Context, method string, bring func(*side) error) (*behindCaddy, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.side(fronted(p.image, caddyImage, method, port))
+	if err != nil {
+		return nil, err
+	}
+	if err := writeFile(filepath.Join(s.dir, "Caddyfile"), caddyfile); err != nil {
+		return nil, err
+	}
+	if err := bring(s); err != nil {
+		return nil, err
+	}
+	b := &behindCaddy{side: s, url: fmt.Sprintf("http://127.0.0.1:%d/", port), bring: bring}
+	return b, b.warm(ctx)
+}
+
+// warm lets pass what belongs to a first start and not to a replacement.
+func (b *behindCaddy) warm(ctx context.Context) error {
+	_, err := underLoad(ctx, b.url, pace, func() error { return nil })
+	return err
+}
+
+func (b *behindCaddy) round(ctx context.Context) func(int) error {
+	return func(round int) error {
+		if err := b.value(strconv.Itoa(round)); err != nil {
+			return err
+		}
+		was, err := b.containers(ctx)
+		if err != nil {
+			return err
+		}
+		met, err := underLoad(ctx, b.url, leastRequests, func() error { return b.bring(b.side) })
+		if err != nil {
+			return err
+		}
+		is, err := b.containers(ctx)
+		if err != nil {
+			return err
+		}
+		if is["web"].ID == was["web"].ID || is["caddy"].ID != was["caddy"].ID {
+			return fmt.Errorf("web and nothing else was to be replaced")
+		}
+		b.gaps.add(met.gap)
+		b.total.sent += met.sent
+		b.total.dropped += met.dropped
+		if b.total.first == "" {
+			b.total.first = met.first
+		}
+		return nil
+	}
+}
+
+func (b *behindCaddy) dropped() string { return fmt.Sprintf("%d of %d", b.total.dropped, b.total.sent) }
