@@ -51,6 +51,8 @@ func unwell(verdicts []health.Verdict) []console.Row {
 		switch {
 		case first.State == health.Failed:
 			row.Word = console.Fail
+		case first.Passes > 0:
+			row.Detail += ", " + console.Count(first.Passes, "pass")
 		case len(first.Checks) > 0:
 			row.Detail += ": " + first.Checks[len(first.Checks)-1]
 		}

@@ -12,7 +12,7 @@ import (
 func TestUnwellServicesAreRowsWithTheWorstReplicaFirst(t *testing.T) {
 	since := time.Now()
 	rows := unwell([]health.Verdict{
-		{Service: "backend", ID: "1", State: health.Waiting, Reason: "starting", Since: since},
+		{Service: "backend", ID: "1", State: health.Waiting, Reason: "starting", Passes: 2, Checks: []string{"passed"}, Since: since},
 		{Service: "backend", ID: "2", State: health.Healthy, Since: since},
 		{Service: "cache", ID: "3", State: health.Unchecked, Since: since},
 		{Service: "database", ID: "4", State: health.Waiting, Reason: "not healthy yet", Checks: []string{"passed", "exited (1)"}, Since: since},
@@ -22,7 +22,7 @@ func TestUnwellServicesAreRowsWithTheWorstReplicaFirst(t *testing.T) {
 		{Service: "worker", ID: "7", State: health.Healthy, Since: since},
 	})
 	want := []console.Row{
-		{Word: console.Wait, Subject: "backend", Detail: "1 of 2: starting", Since: since},
+		{Word: console.Wait, Subject: "backend", Detail: "1 of 2: starting, 2 passes", Since: since},
 		{Word: console.Wait, Subject: "database", Detail: "not healthy yet: exited (1)", Since: since},
 		{Word: console.Fail, Subject: "web", Detail: "1 of 2 replicas is not running: exited (3)", Since: since},
 		{Word: console.Wait, Subject: "worker", Detail: "1 of 2 replicas has no container", Since: since},
