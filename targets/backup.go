@@ -96,7 +96,7 @@ func (s *session) noBackup(ctx context.Context) (string, error) {
 // migrating says that a job that outlived its deployment migrates now: behind that deployment's backup, and too far for
 // another one.
 func (s *session) migrating(ctx context.Context) (string, error) {
-	containers, err := s.project.Containers(ctx)
+	containers, err := s.containers(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -18,6 +18,7 @@ func (s *session) do(ctx context.Context, step checkpoints.Step) (checkpoints.De
 	var result string
 	step.Run = func(ctx context.Context) (string, error) {
 		defer s.act(step.Name)()
+		defer s.forget() // whatever the step is, it was not asked what it changes
 		var err error
 		result, err = work(ctx)
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"slipway/checkpoints"
-	"slipway/internal/compose"
 	"slipway/internal/rollout"
 )
 
@@ -92,14 +91,6 @@ func (s *session) imageOf(ctx context.Context, service string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("the compose files have no service %q", service)
 	}
-	ids, err := compose.ImageIDs(ctx, found.Image)
+	ids, err := s.images(ctx)
 	return ids[found.Image], err
-}
-
-// volume identifies the database's volume: its name and when the engine made it; empty while there is none.
-func (s *session) volume(ctx context.Context) (string, error) {
-	if s.dest.Database.Volume == "" {
-		return "", nil
-	}
-	return compose.VolumeIdentity(ctx, s.project.Name+"_"+s.dest.Database.Volume)
 }

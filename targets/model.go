@@ -16,9 +16,12 @@ func (s *session) model(ctx context.Context) (*compose.Model, error) {
 	if known != nil {
 		return known, nil
 	}
-	model, err := s.project.Model(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("compose files: %w", err)
+	model := s.offered()
+	if model == nil {
+		var err error
+		if model, err = s.project.Model(ctx); err != nil {
+			return nil, fmt.Errorf("compose files: %w", err)
+		}
 	}
 	s.mu.Lock()
 	s.resolved = model

@@ -58,11 +58,15 @@ func (s *session) preview(ctx context.Context) preview {
 		}
 	}
 	var seen preview
+	env := s.envContent()
 	var wait sync.WaitGroup
 	var failure error
 	wait.Go(func() { seen.containers, failure = s.project.Containers(ctx) })
 	seen.model, seen.err = project.Model(ctx)
 	wait.Wait()
+	if seen.err == nil && len(project.Env) == len(s.project.Env) {
+		s.offer(seen.model, env)
+	}
 	seen.err = errors.Join(seen.err, failure)
 	return seen
 }

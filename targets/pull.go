@@ -107,17 +107,13 @@ func withoutBuild(model *compose.Model) []compose.Service {
 
 // missingImage names the first image that the engine does not have.
 func (s *session) missingImage(ctx context.Context, services []compose.Service) (string, error) {
-	refs := make([]string, 0, len(services))
-	for _, service := range services {
-		refs = append(refs, service.Image)
-	}
-	ids, err := compose.ImageIDs(ctx, refs...)
+	ids, err := s.images(ctx)
 	if err != nil {
 		return "", err
 	}
-	for _, ref := range refs {
-		if ids[ref] == "" {
-			return "image " + ref + " is gone", nil
+	for _, service := range services {
+		if ids[service.Image] == "" {
+			return "image " + service.Image + " is gone", nil
 		}
 	}
 	return "", nil

@@ -68,15 +68,8 @@ func (s *session) view(ctx context.Context) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	refs := make([]string, 0, len(model.Services))
-	for _, service := range model.Services {
-		refs = append(refs, service.Image)
-	}
 	v := view{model: model}
-	if v.images, err = compose.ImageIDs(ctx, refs...); err != nil {
-		return v, err
-	}
-	if v.containers, err = s.project.Containers(ctx); err != nil {
+	if v.images, v.containers, err = s.imagesAndContainers(ctx); err != nil {
 		return v, err
 	}
 	v.groups = rollout.Order(model, v.containers)
@@ -258,6 +251,9 @@ func (s *session) orphans(ctx context.Context) error {
 	view, err := s.view(ctx)
 	if err != nil {
 		return err
+	}
+	if len(rollout.Orphans(view.model, view.containers)) == 0 {
+		return nil // nobody needs to know which services the profiles leave out
 	}
 	known, err := s.project.ServiceNames(ctx)
 	if err != nil {

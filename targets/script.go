@@ -69,6 +69,7 @@ func (s *session) runScript(ctx context.Context, stdout io.Writer, name string, 
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(stdout, log), log
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 10 * time.Second
+	defer s.forget()
 	s.journal("script", map[string]any{"script": name, "args": strings.Join(args, " ")})
 	err = cmd.Run()
 	_ = log.Flush()

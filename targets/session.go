@@ -39,9 +39,11 @@ type session struct {
 	failure error
 	found   *verified // what verify found
 
-	mu       sync.Mutex
-	doing    string
-	resolved *compose.Model
+	mu          sync.Mutex
+	doing       string
+	resolved    *compose.Model
+	engine      engine
+	preflighted preflighted
 }
 
 var current *session
@@ -67,6 +69,12 @@ func open(target string) (*session, error) {
 	name := declared.project(dest)
 	if other := os.Getenv("COMPOSE_PROJECT_NAME"); other != "" {
 		name = other
+	}
+	for _, setting := range dest.Settings {
+		if value, ok := os.LookupEnv(setting.Key); ok && value == "" {
+			// To Compose, an empty variable would win over the env file; to everybody else it is no value.
+			_ = os.Unsetenv(setting.Key)
+		}
 	}
 	secrets := redact.New()
 	s := &session{

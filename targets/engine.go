@@ -1,0 +1,136 @@
+package targets
+
+import (
+	"context"
+	"os"
+	"slices"
+	"sync"
+
+	"slipway/internal/compose"
+)
+
+// engine is what the engine has, asked for once and believed until this run acts: the steps that find nothing to do all
+// ask for the same. Every question starts the docker command, which takes longer than its answer.
+type engine struct {
+	images     map[string]string // of the whole model: reference -> id
+	containers []compose.Container
+	looked     bool // at the containers: that there are none is an answer too
+	volume     *string
+}
+
+// forget makes the next question about the engine a new one.
+func (s *session) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine = engine{}
+}
+
+// remembered is a copy of what is known.
+func (s *session) remembered() engine {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.engine
+}
+
+// images are the ids of the images of the model that the engine has.
+func (s *session) images(ctx context.Context) (map[string]string, error) {
+	if known := s.remembered().images; known != nil {
+		return known, nil
+	}
+	model, err := s.model(ctx)
+	if err != nil {
+		return nil, err
+	}
+	refs := make([]string, 0, len(model.Services))
+	for _, service := range model.Services {
+		refs = append(refs, service.Image)
+	}
+	slices.Sort(refs)
+	ids, err := compose.ImageIDs(ctx, slices.Compact(refs)...)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine.images = ids
+	return ids, nil
+}
+
+// containers are those of the project.
+func (s *session) containers(ctx context.Context) ([]compose.Container, error) {
+	if known := s.remembered(); known.looked {
+		return known.containers, nil
+	}
+	found, err := s.project.Containers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine.containers, s.engine.looked = found, true
+	return found, nil
+}
+
+// volume identifies the database's volume: its name and when the engine made it; empty while there is none.
+func (s *session) volume(ctx context.Context) (string, error) {
+	if s.dest.Database.Volume == "" {
+		return "", nil
+	}
+	if known := s.remembered().volume; known != nil {
+		return *known, nil
+	}
+	found, err := compose.VolumeIdentity(ctx, s.project.Name+"_"+s.dest.Database.Volume)
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine.volume = &found
+	return found, nil
+}
+
+// imagesAndContainers asks for both at once.
+func (s *session) imagesAndContainers(ctx context.Context) (map[string]string, []compose.Container, error) {
+	var images map[string]string
+	var failure error
+	var asking sync.WaitGroup
+	asking.Go(func() { images, failure = s.images(ctx) })
+	containers, err := s.containers(ctx)
+	asking.Wait()
+	if err == nil {
+		err = failure
+	}
+	return images, containers, err
+}
+
+// preflighted is the model that preflight has resolved, with the content of the env file that it was resolved with.
+type preflighted struct {
+	model *compose.Model
+	env   string
+}
+
+// offer lets the deployment begin with a model that preflight has resolved, unless the env file changes meanwhile.
+func (s *session) offer(model *compose.Model, env string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.preflighted = preflighted{model, env}
+}
+
+// offered is that model, nil where there is none or it no longer holds.
+func (s *session) offered() *compose.Model {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.preflighted.model == nil || s.preflighted.env != s.envContent() {
+		return nil
+	}
+	return s.preflighted.model
+}
+
+// envContent is the content of the env file; one that cannot be read is like none, as nothing comes from it.
+func (s *session) envContent() string {
+	data, err := os.ReadFile(s.envFile())
+	if err != nil {
+		return ""
+	}
+	return "is there: " + string(data)
+}

@@ -1,0 +1,44 @@
+package targets
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"slipway/internal/compose"
+)
+
+func TestTheModelOfPreflightHoldsUntilTheEnvFileChanges(t *testing.T) {
+	s := &session{dir: t.TempDir(), dest: Destination{EnvFile: ".env"}}
+	if s.offered() != nil {
+		t.Error("a model is there though preflight was left out")
+	}
+	model := &compose.Model{Name: "x"}
+	s.offer(model, s.envContent())
+	if got, err := s.model(t.Context()); err != nil || got != model {
+		t.Errorf("the model of preflight is not used: %v, %v", got, err)
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, ".env"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s.offered() != nil {
+		t.Error("an env file has come, even an empty one, and the model from before it is used")
+	}
+}
+
+func TestWhatTheEngineSaidHoldsUntilTheRunActs(t *testing.T) {
+	volume := "data"
+	s := &session{dest: Destination{Database: Database{Volume: "data"}}}
+	s.engine = engine{images: map[string]string{"a:1": "id"}, looked: true, volume: &volume}
+	images, containers, err := s.imagesAndContainers(t.Context())
+	if err != nil || images["a:1"] != "id" || containers != nil {
+		t.Errorf("asked again: %v, %v, %v", images, containers, err)
+	}
+	if got, err := s.volume(t.Context()); err != nil || got != "data" {
+		t.Errorf("asked again: %q, %v", got, err)
+	}
+	s.forget()
+	if known := s.remembered(); known.images != nil || known.looked || known.volume != nil {
+		t.Errorf("still believed: %+v", known)
+	}
+}
