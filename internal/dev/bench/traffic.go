@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+
+	"slipway/internal/console"
 )
 
 // leastRequests of a round make 100,000 in 20 rounds.
@@ -12,16 +14,16 @@ const leastRequests = 5000
 
 // underTraffic is (d).
 func underTraffic(ctx context.Context, p *place, rounds int) ([]row, error) {
-	compose, err := p.newBehindCaddy(ctx, "replace", func(s *side) error { _, err := s.up(ctx); return err })
+	compose, err := p.newBehindCaddy(ctx, "compose", "replace", func(s *side) error { _, err := s.up(ctx); return err })
 	if err != nil {
 		return nil, err
 	}
 	deploy := func(s *side) error { _, err := s.deploy(ctx); return err }
-	surge, err := p.newBehindCaddy(ctx, "surge", deploy)
+	surge, err := p.newBehindCaddy(ctx, "surge", "surge", deploy)
 	if err != nil {
 		return nil, err
 	}
-	replace, err := p.newBehindCaddy(ctx, "replace", deploy)
+	replace, err := p.newBehindCaddy(ctx, "replace", "replace", deploy)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +47,7 @@ func underTraffic(ctx context.Context, p *place, rounds int) ([]row, error) {
 	}
 	for _, b := range []*behindCaddy{compose, surge, replace} {
 		if b.total.first != "" {
-			p.console.Below("the first request that was dropped: " + b.total.first)
+			p.console.Line(console.Note, b.name, "the first request that was dropped: "+b.total.first, 0)
 		}
 	}
 	return rows, nil
@@ -54,13 +56,14 @@ func underTraffic(ctx context.Context, p *place, rounds int) ([]row, error) {
 // behindCaddy is a side whose service is asked through Caddy.
 type behindCaddy struct {
 	*side
+	name  string
 	url   string
 	bring func(*side) error // makes the changed stack run
 	gaps  series
 	total traffic
 }
 
-func (p *place) newBehindCaddy(ctx context.Context, method string, bring func(*side) error) (*behindCaddy, error) {
+func (p *place) newBehindCaddy(ctx context.Context, name, method string, bring func(*side) error) (*behindCaddy, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -75,7 +78,7 @@ func (p *place) newBehindCaddy(ctx context.Context, method string, bring func(*s
 	if err := bring(s); err != nil {
 		return nil, err
 	}
-	b := &behindCaddy{side: s, url: fmt.Sprintf("http://127.0.0.1:%d/", port), bring: bring}
+	b := &behindCaddy{side: s, name: name, url: fmt.Sprintf("http://127.0.0.1:%d/", port), bring: bring}
 	return b, b.warm(ctx)
 }
 
