@@ -115,13 +115,19 @@ func word(state checkpoints.State) console.Word {
 	return console.Note
 }
 
-// summary is what failed, where and of which kind.
+// summary is what failed, where and of which kind, as far as that is known.
 func summary(fault checkpoints.Fault) string {
-	where := fault.Category
-	if fault.Script != "" {
-		where += fmt.Sprintf(": %s line %d, exit %d", fault.Script, fault.Line, fault.ExitCode)
+	var known []string
+	if fault.Category != "" && fault.Category != string(unknown) {
+		known = append(known, fault.Category)
 	}
-	return fault.Message + "\n(" + where + ")"
+	if fault.Script != "" {
+		known = append(known, fmt.Sprintf("%s line %d, exit %d", fault.Script, fault.Line, fault.ExitCode))
+	}
+	if len(known) == 0 {
+		return fault.Message
+	}
+	return fault.Message + "\n(" + strings.Join(known, ": ") + ")"
 }
 
 // condition is a container's state in a word or three.
