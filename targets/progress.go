@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"slipway/internal/console"
@@ -16,19 +17,45 @@ func (s *session) progress(ctx context.Context) (tell func([]health.Verdict), do
 	if live := s.console.Live(ctx); live != nil {
 		return func(verdicts []health.Verdict) { live.Show(unwell(verdicts)) }, live.End
 	}
-	shown := map[string]string{}
-	return func(verdicts []health.Verdict) {
-		for _, v := range verdicts {
-			key, now := v.Service+v.Container, string(v.State)+v.Reason
-			if shown[key] == now {
-				continue
-			}
-			shown[key] = now
-			if v.State == health.Waiting {
-				s.console.Line(console.Wait, v.Service, v.Reason, 0)
-			}
+	changes := &changes{console: s.console, shown: map[string]string{}}
+	timer := time.AfterFunc(patience, changes.begin)
+	return changes.tell, func() { timer.Stop() }
+}
+
+// patience is how long a wait goes on before it is worth a line: most are over by then.
+const patience = 2 * time.Second
+
+// changes prints a line for each change of a verdict that waits.
+type changes struct {
+	console *console.Console
+	mu      sync.Mutex
+	begun   bool
+	latest  []health.Verdict
+	shown   map[string]string
+}
+
+func (c *changes) begin() {
+	c.mu.Lock()
+	c.begun = true
+	latest := c.latest
+	c.mu.Unlock()
+	c.tell(latest)
+}
+
+func (c *changes) tell(verdicts []health.Verdict) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.latest = verdicts
+	if !c.begun {
+		return
+	}
+	for _, v := range verdicts {
+		key := v.Service + v.Container
+		if v.State == health.Waiting && c.shown[key] != v.Reason {
+			c.console.Line(console.Wait, v.Service, v.Reason, 0)
 		}
-	}, func() {}
+		c.shown[key] = v.Reason
+	}
 }
 
 // unwell is a row for each service that is not well yet: how many of its replicas are not, and what is up with the

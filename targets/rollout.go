@@ -139,7 +139,11 @@ func (s *session) serviceStep(v view, origins *rollout.Origins, name string) che
 			if err != nil {
 				return "", err
 			}
-			return rollout.Service(ctx, s.acts(), origins, rollout.Target{Service: service, ImageID: image, Inputs: wanted})
+			result, err := rollout.Service(ctx, s.acts(), origins, rollout.Target{Service: service, ImageID: image, Inputs: wanted})
+			if len(rollout.Of(name, v.containers)) == 0 {
+				result = console.Count(service.Replicas, "container") + " started" // with others, maybe: then Service found them there
+			}
+			return result, err
 		},
 	}
 	follows, err := rollout.Follows(service)
