@@ -194,3 +194,22 @@ func TestTheGapIsTheLongestTimeWithoutAGoodAnswer(t *testing.T) {
 		t.Errorf("%+v", count.traffic)
 	}
 }
+
+func TestTheDowntimeIsFromTheOldContainersEndToTheNewOnesStart(t *testing.T) {
+	events := `{"status":"start","id":"other","timeNano":5}
+{"status":"kill","id":"old","timeNano":10}
+{"status":"die","id":"old","timeNano":20}
+{"status":"create","id":"new","timeNano":30}
+{"status":"start","id":"new","timeNano":90}
+{"status":"health_status: healthy","id":"new","timeNano":95}
+`
+	if got, err := downtime([]byte(events), "old", "new"); err != nil || got != 70 {
+		t.Errorf("%d, %v; want 70", got, err)
+	}
+	if got, err := downtime([]byte(events), "old", "other"); err != nil || got != -15 {
+		t.Errorf("%d, %v; want -15: it was there before", got, err)
+	}
+	if _, err := downtime([]byte(events), "gone", "new"); err == nil {
+		t.Error("no end of the old one, and yet a time")
+	}
+}

@@ -65,7 +65,8 @@ images. Each figure is the median of all rounds and, in brackets, the range.
 - "All healthy" and "replaced" end when the rollout has its verdict; ` + "`mage deploy`" + ` then verifies: it watches what it
   has started until that has run undisturbed for 5 s. What that takes altogether stands in a row of its own.
 - (d) sends 500 requests a second through Caddy and lets none wait for another. Dropped is what fails or is not answered with
-  200; the gap is the longest time without an answer. Caddy holds back and repeats requests, as the reference stack tells it to.
+  200; the gap is the longest time without an answer. Caddy holds back and repeats requests, as the reference stack tells it to,
+  and asks for the service's address once a second: that is in the gap, and not in the time without a container.
 - (e) begins when the service opens its port, which it says itself.
 - (f) has no healthchecks, so a service is ready when it has run undisturbed for 5 s.
 - (g) "and its commands" counts every process that the command ran and waited for: its CPU time, and the memory of the largest one.

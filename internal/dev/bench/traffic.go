@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"slipway/internal/console"
 )
@@ -36,6 +37,7 @@ func underTraffic(ctx context.Context, p *place, rounds int) ([]row, error) {
 		against(load+"surge: gap", "s", compose.gaps, surge.gaps, 0),
 		{name: load + "replace: dropped", compose: compose.dropped(), slipway: replace.dropped()},
 		within(load+"replace: gap", "s", compose.gaps, replace.gaps, 0.5),
+		against(load+"replace: no container", "s", compose.downs, replace.downs, 0),
 	}
 	switch {
 	case surge.total.dropped > 0:
@@ -60,6 +62,7 @@ type behindCaddy struct {
 	url   string
 	bring func(*side) error // makes the changed stack run
 	gaps  series
+	downs series
 	total traffic
 }
 
@@ -97,7 +100,8 @@ func (b *behindCaddy) round(ctx context.Context) func(int) error {
 		if err != nil {
 			return err
 		}
-		met, err := underLoad(ctx, b.url, leastRequests, func() error { return b.bring(b.side) })
+		began := time.Now()
+		came, err := underLoad(ctx, b.url, leastRequests, func() error { return b.bring(b.side) })
 		if err != nil {
 			return err
 		}
@@ -108,11 +112,16 @@ func (b *behindCaddy) round(ctx context.Context) func(int) error {
 		if is["web"].ID == was["web"].ID || is["caddy"].ID != was["caddy"].ID {
 			return fmt.Errorf("web and nothing else was to be replaced")
 		}
-		b.gaps.add(met.gap)
-		b.total.sent += met.sent
-		b.total.dropped += met.dropped
+		down, err := b.down(ctx, was["web"].ID, is["web"].ID, began, time.Now())
+		if err != nil {
+			return err
+		}
+		b.downs.add(down)
+		b.gaps.add(came.gap)
+		b.total.sent += came.sent
+		b.total.dropped += came.dropped
 		if b.total.first == "" {
-			b.total.first = met.first
+			b.total.first = came.first
 		}
 		return nil
 	}
