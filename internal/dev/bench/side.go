@@ -75,8 +75,25 @@ func (s *side) containers(ctx context.Context) (map[string]compose.Container, er
 	return found, nil
 }
 
-// removeProject takes away what a project has on the engine.
+// removeProject takes away what a project has on the engine. It tries again for a while: after an interrupt the engine may
+// still be busy with what it was told before.
 func removeProject(ctx context.Context, project string) error {
+	const tries, pause = 30, time.Second
+	var err error
+	for range tries {
+		if err = removeOnce(ctx, project); err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+	return err
+}
+
+func removeOnce(ctx context.Context, project string) error {
 	filter := "label=" + compose.ProjectLabel + "=" + project
 	for _, kind := range [][2][]string{
 		{{"ps", "-aq"}, {"rm", "-fv"}},
