@@ -100,7 +100,10 @@ func (s *session) complete(ctx context.Context, plan *settings.Plan, missing []s
 func (s *session) allSettings(ctx context.Context) ([]settings.Setting, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	raw, err := s.project.Uninterpolated(ctx)
+	raw, err := s.written()
+	if err != nil { // asked during preflight, before Compose was installed
+		raw, err = s.project.Uninterpolated(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

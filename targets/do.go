@@ -18,7 +18,9 @@ func (s *session) do(ctx context.Context, step checkpoints.Step) (checkpoints.De
 	var result string
 	step.Run = func(ctx context.Context) (string, error) {
 		defer s.act(step.Name)()
-		defer s.forget() // whatever the step is, it was not asked what it changes
+		if !strings.HasPrefix(step.Name, "rollout.") { // which forgets with each of its acts
+			defer s.forget() // whatever the step is, it was not asked what it changes
+		}
 		var err error
 		result, err = work(ctx)
 		if err != nil {

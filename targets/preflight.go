@@ -36,7 +36,11 @@ func Preflight(ctx context.Context, json *bool) error {
 
 func preflight(ctx context.Context) error {
 	return phase(ctx, "preflight", "", exitRefused, func(ctx context.Context, s *session) (string, error) {
+		if s.target != "preflight" {
+			go s.written() // config asks for it next
+		}
 		findings := host.Run(ctx, s.checks())
+		s.findings = findings
 		if s.options.json && s.target == "preflight" {
 			if err := s.console.JSON(findings); err != nil {
 				return "", err

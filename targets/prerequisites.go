@@ -3,10 +3,12 @@ package targets
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"slipway/checkpoints"
 	"slipway/internal/console"
+	"slipway/internal/host"
 )
 
 // Prerequisites installs what this machine lacks: the engine, Compose, buildx, jq and curl; in production a firewall and fail2ban.
@@ -37,7 +39,7 @@ func prerequisites(ctx context.Context) error {
 				wanted = append(wanted, part)
 			}
 		}
-		missing, err := s.missingParts(ctx, wanted)
+		missing, err := s.missingParts(ctx, slices.DeleteFunc(slices.Clone(wanted), s.seenByPreflight))
 		if err != nil {
 			return "", err
 		}
@@ -51,6 +53,12 @@ func prerequisites(ctx context.Context) error {
 		}
 		return fmt.Sprintf("installed %s", strings.Join(missing, ", ")), nil
 	})
+}
+
+// seenByPreflight tells that preflight found the part there, and new enough.
+func (s *session) seenByPreflight(part string) bool {
+	check := map[string]string{"engine": "docker", "compose": "compose", "buildx": "buildx"}[part]
+	return slices.ContainsFunc(s.findings, func(f host.Finding) bool { return f.Name == check && f.State == host.StateOK })
 }
 
 // part is the step that installs one part. It is asked for only when the part is missing, so what was recorded of an

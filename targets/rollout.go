@@ -3,7 +3,9 @@ package targets
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,6 +104,9 @@ func (s *session) rollOut(ctx context.Context) (string, error) {
 			if err := s.startTogether(ctx, view, origins, group); err != nil {
 				return "", err
 			}
+			if err := s.awaitTogether(ctx, view.model, group); err != nil {
+				return "", err
+			}
 		}
 		for _, name := range group {
 			decision, err := s.do(ctx, s.serviceStep(view, origins, name))
@@ -156,19 +161,6 @@ func (s *session) serviceStep(v view, origins *rollout.Origins, name string) che
 	return step
 }
 
-func (s *session) startTogether(ctx context.Context, v view, origins *rollout.Origins, group []string) error {
-	var targets []rollout.Target
-	for _, name := range group {
-		service := v.model.Services[name]
-		inputs, err := rollout.Inputs(s.project, v.model, name, v.images[service.Image])
-		if err != nil {
-			return err
-		}
-		targets = append(targets, rollout.Target{Service: service, ImageID: v.images[service.Image], Inputs: inputs})
-	}
-	return rollout.StartAll(ctx, s.acts(), origins, targets)
-}
-
 // acts are what a rollout does to the world: deploy.sh acts, health waits.
 func (s *session) acts() rollout.Acts {
 	return rollout.Acts{
@@ -176,7 +168,7 @@ func (s *session) acts() rollout.Acts {
 			return s.script(ctx, "deploy.sh", append([]string{step}, args...)...)
 		},
 		Wait:       s.await,
-		Containers: s.project.Containers,
+		Containers: s.containers,
 		Note:       func(service, line string) { s.console.Line(console.Note, service, line, 0) },
 	}
 }
@@ -188,22 +180,33 @@ const noWindow = -1
 
 // await waits until the containers of a service are well; all of them where ids is nil.
 func (s *session) await(ctx context.Context, service string, ids []string) error {
+	if ids == nil && s.well[service] {
+		return nil // together with others, a moment ago
+	}
 	model, err := s.model(ctx)
 	if err != nil {
 		return err
 	}
 	wanted := health.Expected(model)[service]
 	wanted.Containers = ids
+	return s.awaitAll(ctx, model, map[string]health.Expect{service: wanted})
+}
+
+// awaitAll waits until the containers of all these services are well.
+func (s *session) awaitAll(ctx context.Context, model *compose.Model, wanted map[string]health.Expect) error {
 	window := time.Duration(noWindow)
-	if !model.Services[service].HasHealthcheck {
-		window = settle
+	names := slices.Sorted(maps.Keys(wanted))
+	for _, name := range names {
+		if !model.Services[name].HasHealthcheck {
+			window = settle
+		}
 	}
-	s.journal("wait", map[string]any{"service": service})
+	s.journal("wait", map[string]any{"service": strings.Join(names, ", ")})
+	defer s.forget() // containers come and go while they are waited for
 	tell, done := s.progress(ctx)
 	defer done()
 	report, err := health.Wait(ctx, health.Options{
-		Project: s.project, Services: map[string]health.Expect{service: wanted},
-		Passes: 1, Window: window, Timeout: s.options.timeoutWanted(), Progress: tell,
+		Project: s.project, Services: wanted, Passes: 1, Window: window, Timeout: s.options.timeoutWanted(), Progress: tell,
 	})
 	if err != nil {
 		return err

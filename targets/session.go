@@ -14,6 +14,7 @@ import (
 	"slipway/checkpoints"
 	"slipway/internal/compose"
 	"slipway/internal/console"
+	"slipway/internal/host"
 	"slipway/internal/redact"
 	"slipway/internal/settings"
 	"slipway/scripts"
@@ -31,13 +32,16 @@ type session struct {
 	store   *checkpoints.Store
 	options options
 
-	target  string
-	started time.Time
-	lock    *checkpoints.Lock
-	run     *checkpoints.Run
-	passed  map[string]bool // phases that passed in this invocation
-	failure error
-	found   *verified // what verify found
+	target   string
+	started  time.Time
+	lock     *checkpoints.Lock
+	run      *checkpoints.Run
+	passed   map[string]bool // phases that passed in this invocation
+	failure  error
+	written  func() ([]byte, error) // the compose files as they are written, asked for once
+	findings []host.Finding         // of preflight
+	found    *verified              // what verify found
+	well     map[string]bool        // services that were well when they were waited for together
 
 	mu          sync.Mutex
 	doing       string
@@ -86,6 +90,11 @@ func open(target string) (*session, error) {
 	if err := s.learnSecrets(); err != nil {
 		return nil, err
 	}
+	s.written = sync.OnceValues(func() ([]byte, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), previewLimit)
+		defer cancel()
+		return s.project.Uninterpolated(ctx)
+	})
 	current = s
 	return s, nil
 }

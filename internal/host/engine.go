@@ -14,6 +14,7 @@ import (
 const (
 	MinimumEngine  = "20.10"
 	MinimumCompose = "2.20"
+	MinimumBuildx  = "0.17"
 )
 
 // EngineFacts is what `docker version` and its plugins answer. An empty Client
@@ -80,6 +81,9 @@ func judgeCompose(f EngineFacts, err error, missing string) Finding {
 func judgeBuildx(f EngineFacts, _ error, _ string) Finding {
 	if f.Buildx == "" {
 		return Warn("the buildx plugin is not installed, images are built by the classic builder", "mage prerequisites")
+	}
+	if older(f.Buildx, MinimumBuildx) {
+		return Warn(fmt.Sprintf("buildx %s, Compose builds with %s and newer only", f.Buildx, MinimumBuildx), "mage prerequisites")
 	}
 	return OK("buildx " + f.Buildx)
 }
