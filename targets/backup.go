@@ -100,10 +100,8 @@ func (s *session) migrating(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, c := range containers {
-		if c.Service == s.dest.Database.Job && (c.Status == "running" || c.Status == "restarting") {
-			return c.Service + " is running already", nil
-		}
+	if len(s.liveJobs(containers)) > 0 {
+		return s.dest.Database.Job + " is running already", nil
 	}
 	return "", nil
 }

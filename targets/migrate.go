@@ -3,8 +3,10 @@ package targets
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"slipway/checkpoints"
+	"slipway/internal/compose"
 	"slipway/internal/rollout"
 )
 
@@ -38,12 +40,39 @@ func (s *session) migrate() checkpoints.Step {
 					return "", err
 				}
 			}
-			if err := s.script(ctx, "deploy.sh", "migrate", database.Job); err != nil {
+			older, err := s.olderJob(ctx)
+			if err != nil {
 				return "", err
 			}
-			return "applied by " + database.Job, nil
+			if older {
+				if err := s.script(ctx, "deploy.sh", "migrate", database.Job); err != nil {
+					return "", err
+				}
+			}
+			return "applied by " + database.Job, s.script(ctx, "deploy.sh", "migrate", database.Job)
 		},
 	}
+}
+
+// olderJob tells whether a job of an earlier run is alive that has another image: it is waited for like any other, and does
+// not know the newest migrations, so that it is no substitute for the job of this run.
+func (s *session) olderJob(ctx context.Context) (bool, error) {
+	image, err := s.imageOf(ctx, s.dest.Database.Job)
+	if err != nil {
+		return false, err
+	}
+	containers, err := s.project.Containers(ctx)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(s.liveJobs(containers), func(c compose.Container) bool { return c.ImageID != image }), nil
+}
+
+// liveJobs are those of the containers that migrate.
+func (s *session) liveJobs(containers []compose.Container) []compose.Container {
+	return slices.DeleteFunc(slices.Clone(containers), func(c compose.Container) bool {
+		return c.Service != s.dest.Database.Job || c.Status != "running" && c.Status != "restarting"
+	})
 }
 
 // migrations are the migration files and the volume that they are applied to. A new volume needs them again; it comes to
