@@ -3,167 +3,211 @@
 package targets_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
-	"time"
 )
-
-// instant is a moment of a deployment, recognised by an event in the journal of its run.
-type instant struct {
-	name string
-	sign func(event) bool
-}
-
-// event is a line of a journal.
-type event struct {
-	Kind   string
-	Fields struct{ Phase, Step, State, Script, Args, Service string }
-}
-
-func phaseRuns(name string) instant {
-	return instant{name, func(e event) bool { return e.Kind == "phase" && e.Fields.Phase == name && e.Fields.State == "running" }}
-}
-
-func stepRuns(name string) instant {
-	return instant{name, func(e event) bool { return e.Kind == "run" && e.Fields.Step == name }}
-}
-
-func scriptRuns(name, args string) instant {
-	return instant{name, func(e event) bool { return e.Kind == "script" && strings.HasPrefix(e.Fields.Args, args) }}
-}
-
-var instants = []instant{
-	phaseRuns("preflight"), phaseRuns("config"), stepRuns("compile"), scriptRuns("build", "build "), scriptRuns("migrate", "migrate "),
-	{"rollout: recreate", func(e event) bool {
-		return e.Kind == "script" && (strings.HasPrefix(e.Fields.Args, "up ") || strings.HasPrefix(e.Fields.Args, "renew "))
-	}}, {"rollout: wait", func(e event) bool { return e.Kind == "wait" }},
-	phaseRuns("verify"), scriptRuns("cleanup", "cleanup"),
-}
 
 // mishap is what happens to a deployment at an instant, and how the target must end then.
 type mishap struct {
-	name   string
-	inject func(*site, *started)
-	codes  []int
+	name    string
+	inject  func(*site, *started)
+	codes   []int
+	at      []instant
+	wrapped bool // it runs below `mage`, which the mishap ends; the deployment itself goes on
 }
 
 // codeKilled is what wait says of a process that a signal ended.
 const codeKilled = -1
 
+// wrapper is Mage itself, which compiles the magefile and waits for it.
+var wrapper = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(work, "wrapper")
+	cmd := exec.Command("go", "build", "-o", binary, "github.com/magefile/mage")
+	cmd.Dir = ".."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build mage: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
 var mishaps = []mishap{
-	{"SIGKILL of the whole tree", func(s *site, r *started) { killTree(s) }, []int{codeKilled}},
-	{"SIGINT to the group", func(_ *site, r *started) { _ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGINT) }, []int{130, 0}},
-	{"SIGTERM", func(_ *site, r *started) { _ = r.cmd.Process.Signal(syscall.SIGTERM) }, []int{130, 0}},
+	{name: "SIGKILL of the whole tree", inject: killAll, codes: []int{codeKilled}, at: instants},
+	{name: "SIGINT to the group", inject: signalled(syscall.SIGINT, true), codes: []int{130, 0}, at: instants},
+	{name: "SIGTERM", inject: signalled(syscall.SIGTERM, false), codes: []int{130, 0}, at: instants},
+	{
+		name: "SIGKILL of the wrapper", inject: signalled(syscall.SIGKILL, false), codes: []int{codeKilled}, wrapped: true,
+		at: []instant{scriptRuns("build", "build "), scriptRuns("migrate", "migrate "), recreating},
+	},
+}
+
+// killAll kills the target at once, and then who works for it: to find them takes longer than some steps do.
+func killAll(s *site, r *started) {
+	_ = r.cmd.Process.Kill()
+	killTree(s)
+}
+
+// signalled sends the target, or its process group, a signal.
+func signalled(sig syscall.Signal, group bool) func(*site, *started) {
+	return func(_ *site, r *started) {
+		pid := r.cmd.Process.Pid
+		if group {
+			pid = -pid
+		}
+		_ = syscall.Kill(pid, sig)
+	}
 }
 
 // TestWhateverHappensTheNextDeployGoesOnFromThere is the fault matrix: each mishap at each instant, and after it one deploy
-// that must end well, with every acknowledged reading there and no migration pending.
+// that must end well, with every acknowledged reading there and each migration applied once.
 func TestWhateverHappensTheNextDeployGoesOnFromThere(t *testing.T) {
 	t.Parallel()
+	matrix(t, mishaps)
+}
+
+func matrix(t *testing.T, mishaps []mishap) {
+	results := newTable(t)
 	for _, mishap := range mishaps {
 		t.Run(mishap.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			s.deploy(0)
+			s.deploy(0, "-skip=verify")
+			s.keepOthers()
+			s.deploy(0, "-skip=verify")
 			sensors := []string{"before"}
 			s.post("before")
-			for n, instant := range instants {
+			for n, at := range mishap.at {
+				s.endure(mishap, at, n, results, sensors...)
 				sensor := fmt.Sprintf("n%d", n)
-				s.endure(mishap, instant, n)
 				s.post(sensor)
 				sensors = append(sensors, sensor)
-				s.has(sensors...)
 			}
 		})
 	}
 }
 
-// endure changes the stack, lets the mishap hit the deployment at the instant, and deploys again.
-func (s *site) endure(mishap mishap, at instant, n int) {
+// prepare gives a deployment something to do that brings it to the instant. What happens before the first step costs
+// nothing to do again, whatever is to be done after it.
+func (s *site) prepare(at instant, n int) {
 	s.t.Helper()
-	s.edit("stack/app/frontend.html", "</body>", fmt.Sprintf("<!-- %d --></body>", n))
-	s.migration(n)
+	switch at.name {
+	case "preflight", "config":
+	case "pull":
+		if got := s.mage("reset", "-step=pull"); got.code != 0 {
+			s.t.Fatalf("reset: %s", got)
+		}
+	default:
+		s.change(n)
+	}
+}
+
+// endure lets the mishap hit a deployment at the instant, compares what is recorded with what happened, and deploys again.
+func (s *site) endure(mishap mishap, at instant, n int, results *table, sensors ...string) {
+	s.t.Helper()
+	s.prepare(at, n)
 	known := len(s.journals())
-	run := s.start("deploy", "-passes=1", "-timeout=60s")
+	run := s.under(mishap)
 	if !s.reaches(run, known, at) {
 		s.t.Fatalf("%s: the deployment did not come to this instant: %s", at.name, run.wait())
 	}
 	mishap.inject(s, run)
-	got := run.wait()
-	allowed := false
-	for _, code := range mishap.codes {
-		allowed = allowed || got.code == code
+	if mishap.wrapped {
+		if got := s.mage("deploy"); got.code != 11 {
+			s.t.Errorf("%s at %s: want exit 11 for a second deploy, for the first goes on, got %s", mishap.name, at.name, got)
+		}
 	}
-	if !allowed {
+	got := run.wait()
+	if !slices.Contains(mishap.codes, got.code) {
 		s.t.Fatalf("%s at %s: want exit %v, got %s", mishap.name, at.name, mishap.codes, got)
 	}
 	if got.code == 130 && !strings.Contains(got.stderr, "resumes at") && !strings.Contains(got.stderr, "interrupted") {
 		s.t.Errorf("%s at %s: an interrupted deploy does not say so: %s", mishap.name, at.name, got)
 	}
-	s.deploy(0, "-wait=60s", "-timeout=60s")
-	s.wellNow()
-	if text := output(s.t, s.dir, "docker", "run", "--rm", "--read-only", "-v", s.project+"_data:/data", "freshtrack-app:"+s.project, "migrate", "status"); !strings.Contains(text, `"pending":0`) {
-		s.t.Fatalf("%s at %s: migrations are pending: %s", mishap.name, at.name, text)
+	interrupted := s.interrupted()
+	faulted := events(s.journals()[known])
+	s.recordedIs(faulted, interrupted, got.code == 0 || mishap.wrapped)
+	again := s.recovers(faulted, sensors...)
+	if s.t.Failed() {
+		s.t.Fatalf("%s at %s: see above; it ended with %s", mishap.name, at.name, got)
 	}
-	s.t.Logf("%-26s | %-18s | exit %4d | next deploy: healthy, all readings there", mishap.name, at.name, got.code)
+	results.add(mishap.name, at.name, ended(got.code), outcome(faulted, interrupted), listed(again))
 }
 
-// migration adds a migration that fails when it is applied twice.
-func (s *site) migration(n int) {
+// under starts the deployment that the mishap is to hit.
+func (s *site) under(mishap mishap) *started {
 	s.t.Helper()
-	writeFile(s.t, filepath.Join(s.dir, "stack/app/migrations/sqlite", fmt.Sprintf("%05d_matrix.sql", 90000+n)),
-		fmt.Sprintf("-- +goose Up\nCREATE TABLE matrix_%d (n INTEGER);\n", n))
+	flags := []string{"deploy", "-passes=1", "-timeout=60s"}
+	if !mishap.wrapped {
+		return s.start(flags...)
+	}
+	binary, err := wrapper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.launch(binary, flags...)
 }
 
-func (s *site) journals() []string {
-	journals, _ := filepath.Glob(filepath.Join(s.state, "runs", "*.jsonl"))
-	return journals
+// outcome is what is recorded after a fault, in the words of the table.
+func outcome(journal []event, interrupted []string) string {
+	switch {
+	case !unfinished(journal):
+		return "done"
+	case len(interrupted) > 0:
+		return strings.Join(interrupted, ", ") + " interrupted"
+	case len(steps(journal, "run")) == 0:
+		return "no step had begun"
+	}
+	return "every step that had begun is done"
 }
 
-// reaches waits until the journal of the run, the one after the known ones, shows the instant; false when the run ended
-// before.
-func (s *site) reaches(run *started, known int, at instant) bool {
+// unfinished tells whether a run ended before its work did.
+func unfinished(journal []event) bool {
+	last := journal[len(journal)-1]
+	return last.Kind != "end" || last.Fields.State != "done"
+}
+
+// recordedIs compares what is recorded with the journal: a step that began and did not end is interrupted, none else is,
+// and the plan says so. A step killed between a line of the journal and its record is as it was before or as it is after.
+func (s *site) recordedIs(journal []event, interrupted []string, whole bool) {
 	s.t.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
-	for time.Now().Before(deadline) {
-		if journals := s.journals(); len(journals) > known {
-			data, _ := os.ReadFile(journals[known])
-			for _, line := range strings.Split(string(data), "\n") {
-				var e event
-				if json.Unmarshal([]byte(line), &e) == nil && at.sign(e) {
-					return true
-				}
-			}
-		}
-		if syscall.Kill(run.cmd.Process.Pid, 0) != nil || zombie(run.cmd.Process.Pid) {
-			return false
-		}
-		time.Sleep(5 * time.Millisecond)
+	if whole && unfinished(journal) {
+		s.t.Errorf("the run did not record its end")
 	}
-	return false
-}
-
-// killTree kills every process that works for the site, scripts and Compose too, wherever in the process tree.
-func killTree(s *site) {
-	for range 3 {
-		entries, _ := filepath.Glob("/proc/[0-9]*/environ")
-		for _, path := range entries {
-			if data, err := os.ReadFile(path); err == nil && strings.Contains(string(data), "STATE_DIR="+s.state+"\x00") {
-				var pid int
-				if _, err := fmt.Sscanf(path, "/proc/%d/environ", &pid); err == nil && pid != os.Getpid() {
-					_ = syscall.Kill(pid, syscall.SIGKILL)
-				}
-			}
+	var open []string
+	for _, e := range journal {
+		switch e.Kind {
+		case "run":
+			open = append(open, e.Fields.Step)
+		case "done", "failed":
+			open = slices.DeleteFunc(open, func(step string) bool { return step == e.Fields.Step })
+		}
+	}
+	for _, step := range interrupted {
+		if !slices.Contains(open, step) {
+			s.t.Errorf("%s is recorded as interrupted, and the journal has %v open", step, open)
+		}
+	}
+	plan := s.plannedAgain(interrupted)
+	for _, step := range open {
+		if !strings.HasPrefix(step, "rollout.") && !slices.Contains(interrupted, step) && plan[step] == "interrupted" {
+			s.t.Errorf("%s is planned as interrupted, and status does not say so", step)
 		}
 	}
 }
 
-func zombie(pid int) bool {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err != nil || strings.Contains(string(data), ") Z ")
+// plannedAgain returns the plan, and fails the test unless it names the interrupted steps as such.
+func (s *site) plannedAgain(interrupted []string) map[string]string {
+	s.t.Helper()
+	plan := s.plan()
+	for _, step := range interrupted {
+		if cause := plan[step]; cause != "interrupted" {
+			s.t.Errorf("%s is recorded as interrupted, and the cause in the plan is %q", step, cause)
+		}
+	}
+	return plan
 }

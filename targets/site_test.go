@@ -108,12 +108,12 @@ func (s *site) start(args ...string) *started {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cmd := exec.Command(binary, args...)
-	cmd.Dir = s.dir
-	cmd.Env = os.Environ()
-	for key, value := range s.env {
-		cmd.Env = append(cmd.Env, key+"="+value)
-	}
+	return s.launch(binary, args...)
+}
+
+func (s *site) launch(binary string, args ...string) *started {
+	s.t.Helper()
+	cmd := s.prepared(binary, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	run := &started{cmd: cmd}
 	cmd.Stdout, cmd.Stderr = &run.stdout, &run.stderr
@@ -121,6 +121,17 @@ func (s *site) start(args ...string) *started {
 		s.t.Fatal(err)
 	}
 	return run
+}
+
+// prepared is a command of the site that is not started yet.
+func (s *site) prepared(binary string, args ...string) *exec.Cmd {
+	cmd := exec.Command(binary, args...)
+	cmd.Dir = s.dir
+	cmd.Env = os.Environ()
+	for key, value := range s.env {
+		cmd.Env = append(cmd.Env, key+"="+value)
+	}
+	return cmd
 }
 
 type started struct {

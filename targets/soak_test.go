@@ -1,0 +1,79 @@
+//go:build engine && soak
+
+package targets_test
+
+import (
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestWhateverElseHappensTheNextDeployGoesOnFromThere has the rows of the fault matrix that `mage test` leaves out.
+func TestWhateverElseHappensTheNextDeployGoesOnFromThere(t *testing.T) {
+	t.Parallel()
+	matrix(t, []mishap{
+		{name: "SIGINT to the pid", inject: signalled(syscall.SIGINT, false), codes: []int{130, 0}, at: instants},
+		{name: "SIGHUP", inject: signalled(syscall.SIGHUP, true), codes: []int{130, 0}, at: instants},
+		{name: "SIGKILL of the wrapper", inject: signalled(syscall.SIGKILL, false), codes: []int{codeKilled}, at: instants, wrapped: true},
+	})
+}
+
+// TestTwoHundredKillsAtRandomInstantsLoseNothing prints its seed.
+func TestTwoHundredKillsAtRandomInstantsLoseNothing(t *testing.T) { kills(t, 200) }
+
+// TestTwentyDeploysAtOnceAreOneAtATime starts them together twice: those that do not wait are refused but for one, those that
+// wait all end well, and no two runs overlap.
+func TestTwentyDeploysAtOnceAreOneAtATime(t *testing.T) {
+	s := newSite(t)
+	s.deploy(0)
+	s.post("kept")
+	s.change(1)
+	if codes := s.together(20); codes[0] == 0 || codes[0]+codes[11] != 20 {
+		t.Errorf("want exit 0 and 11 alone, one 0 at least; exit code: how often: %v", codes)
+	}
+	s.change(2)
+	if codes := s.together(20, "-wait=20m"); codes[0] != 20 {
+		t.Errorf("want 20 that end well; exit code: how often: %v", codes)
+	}
+	s.oneAtATime()
+	if again := s.recovers(nil, "kept"); len(again) > 0 {
+		t.Errorf("%v ran once more", again)
+	}
+}
+
+// together starts deployments at once, and counts how they ended.
+func (s *site) together(count int, flags ...string) map[int]int {
+	s.t.Helper()
+	var runs []*started
+	for range count {
+		runs = append(runs, s.start(append([]string{"deploy", "-passes=1"}, flags...)...))
+	}
+	codes := map[int]int{}
+	for _, run := range runs {
+		got := run.wait()
+		codes[got.code]++
+		if got.code == 11 && !strings.Contains(got.stderr, "holds the lock") {
+			s.t.Errorf("a refusal that does not say why: %s", got)
+		}
+	}
+	return codes
+}
+
+// oneAtATime fails the test when two runs overlap: each journal begins after the one before it has ended.
+func (s *site) oneAtATime() {
+	s.t.Helper()
+	var last event
+	journals := s.journals()
+	slices.Sort(journals)
+	for _, path := range journals {
+		run := events(path)
+		if len(run) == 0 || run[len(run)-1].Kind != "end" {
+			s.t.Fatalf("%s has no end", path)
+		}
+		if run[0].Time.Before(last.Time) {
+			s.t.Errorf("a run began at %s, before the last had ended at %s", run[0].Time, last.Time)
+		}
+		last = run[len(run)-1]
+	}
+}
