@@ -178,6 +178,9 @@ func (s *site) recordedIs(journal []event, interrupted []string, whole bool) {
 	if whole && unfinished(journal) {
 		s.t.Errorf("the run did not record its end")
 	}
+	if next := s.status().Next; unfinished(journal) && !strings.Contains(next, "deploy") {
+		s.t.Errorf("the run was cut short, and status says that next is %q", next)
+	}
 	var open []string
 	for _, e := range journal {
 		switch e.Kind {

@@ -38,6 +38,7 @@ type observed struct {
 	Containers  []seen              `json:"containers"`
 	Engine      string              `json:"engine,omitempty"` // why the containers could not be looked at
 	Next        string              `json:"next"`
+	cutShort    bool                // the last deployment did not come to its end, in a step or between two
 }
 
 // seen is one container as the engine tells.
@@ -67,6 +68,8 @@ func (s *session) observe(ctx context.Context) (observed, error) {
 	for _, c := range containers {
 		found.Containers = append(found.Containers, seen{Name: c.Name, Service: c.Service, Status: condition(c), Since: c.StartedAt})
 	}
+	runs, _ := s.store.Runs() // a journal that cannot be read is for history to name
+	found.cutShort = len(runs) > 0 && runs[0].Target == "deploy" && runs[0].State != checkpoints.Done
 	found.Next = next(found)
 	return found, nil
 }
@@ -153,6 +156,9 @@ func next(found observed) string {
 		if step.Step == "rollout" && step.State == checkpoints.Pending {
 			return command("deploy")
 		}
+	}
+	if found.cutShort {
+		return command("deploy")
 	}
 	return command("verify")
 }
