@@ -37,7 +37,7 @@ func Preflight(ctx context.Context, json *bool) error {
 func preflight(ctx context.Context) error {
 	return phase(ctx, "preflight", "", exitRefused, func(ctx context.Context, s *session) (string, error) {
 		if s.target != "preflight" {
-			go s.written() // config asks for it next
+			go func() { _, _ = s.written() }() // config asks for it next, and for its error
 		}
 		findings := host.Run(ctx, s.checks())
 		s.findings = findings
