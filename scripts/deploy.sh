@@ -185,8 +185,16 @@ step_retire() {
     done
 }
 
+# The engine prunes for one project at a time and refuses whoever asks meanwhile.
 step_cleanup() {
-    docker image prune --force --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" >&2
+    local code tries=5
+    while true; do
+        code=0
+        docker image prune --force --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" >&2 || code=$?
+        ((code != 0 && --tries > 0)) || break
+        sleep 1
+    done
+    ((code == 0)) || fail "$code" "dangling images cannot be removed"
 }
 
 # Compose leaves the containers of jobs, and with one of them its network.

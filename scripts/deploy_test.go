@@ -45,6 +45,18 @@ func TestEachStepIsItsDockerCommand(t *testing.T) {
 	}
 }
 
+// The engine refuses to prune while it prunes for somebody else.
+func TestARefusedPruneIsTriedAgainAndItsExitCodePassesThrough(t *testing.T) {
+	t.Parallel()
+	const prune = "image prune --force --filter label=com.docker.compose.project=shop"
+	r := (&run{env: project(), answers: []answer{
+		{Args: "image prune", Stderr: "a prune operation is already running\n", Code: 7},
+	}}).do(t, "cleanup")
+	r.wantCode(t, 7)
+	r.wantActs(t, prune, prune, prune, prune, prune)
+	r.wantSaid(t, "deploy.sh: cleanup: dangling images cannot be removed")
+}
+
 func TestAStepWithoutWhatItNeedsIsAUsageError(t *testing.T) {
 	t.Parallel()
 	for _, args := range []string{"start", "stop", "backup a.dump sqlite", "backup a.dump mysql db", "restore a.dump", "migrate", "migrate a b", "up a 1 2", "beside web", "retire"} {
