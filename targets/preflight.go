@@ -40,6 +40,9 @@ func preflight(ctx context.Context) error {
 			go func() { _, _ = s.written() }() // config asks for it next, and for its error
 		}
 		findings := host.Run(ctx, s.checks())
+		if err := ctx.Err(); err != nil {
+			return "", fmt.Errorf("interrupted: %w", err) // no check has said no
+		}
 		s.findings = findings
 		if s.options.json && s.target == "preflight" {
 			if err := s.console.JSON(findings); err != nil {
