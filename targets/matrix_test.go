@@ -161,6 +161,8 @@ func outcome(journal []event, interrupted []string) string {
 		return strings.Join(interrupted, ", ") + " interrupted"
 	case len(steps(journal, "run")) == 0:
 		return "no step had begun"
+	case len(open(journal)) > 0:
+		return "as before " + strings.Join(open(journal), ", ")
 	}
 	return "every step that had begun is done"
 }
@@ -169,6 +171,20 @@ func outcome(journal []event, interrupted []string) string {
 func unfinished(journal []event) bool {
 	last := journal[len(journal)-1]
 	return last.Kind != "end" || last.Fields.State != "done"
+}
+
+// open are the steps that a journal shows begun and not ended.
+func open(journal []event) []string {
+	var begun []string
+	for _, e := range journal {
+		switch e.Kind {
+		case "run":
+			begun = append(begun, e.Fields.Step)
+		case "done", "failed":
+			begun = slices.DeleteFunc(begun, func(step string) bool { return step == e.Fields.Step })
+		}
+	}
+	return begun
 }
 
 // recordedIs compares what is recorded with the journal: a step that began and did not end is interrupted, none else is,
@@ -181,15 +197,7 @@ func (s *site) recordedIs(journal []event, interrupted []string, whole bool) {
 	if next := s.status().Next; unfinished(journal) && !strings.Contains(next, "deploy") {
 		s.t.Errorf("the run was cut short, and status says that next is %q", next)
 	}
-	var open []string
-	for _, e := range journal {
-		switch e.Kind {
-		case "run":
-			open = append(open, e.Fields.Step)
-		case "done", "failed":
-			open = slices.DeleteFunc(open, func(step string) bool { return step == e.Fields.Step })
-		}
-	}
+	open := open(journal)
 	for _, step := range interrupted {
 		if !slices.Contains(open, step) {
 			s.t.Errorf("%s is recorded as interrupted, and the journal has %v open", step, open)
