@@ -13,6 +13,8 @@ import (
 func TestWhateverElseHappensTheNextDeployGoesOnFromThere(t *testing.T) {
 	t.Parallel()
 	matrix(t, []mishap{
+		{name: "SIGINT to the group", inject: signalled(syscall.SIGINT, true), codes: []int{130, 0}, at: instants},
+		{name: "SIGTERM", inject: signalled(syscall.SIGTERM, false), codes: []int{130, 0}, at: instants},
 		{name: "SIGINT to the pid", inject: signalled(syscall.SIGINT, false), codes: []int{130, 0}, at: instants},
 		{name: "SIGHUP", inject: signalled(syscall.SIGHUP, true), codes: []int{130, 0}, at: instants},
 		{name: "SIGKILL of the wrapper", inject: signalled(syscall.SIGKILL, false), codes: []int{codeKilled}, at: instants, wrapped: true},
