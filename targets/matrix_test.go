@@ -38,6 +38,8 @@ var wrapper = sync.OnceValues(func() (string, error) {
 
 var mishaps = []mishap{
 	{name: "SIGKILL of the whole tree", inject: killAll, codes: []int{codeKilled}, at: instants},
+	{name: "SIGINT to the group", inject: signalled(syscall.SIGINT, true), codes: []int{130, 0}, at: instants},
+	{name: "SIGTERM", inject: signalled(syscall.SIGTERM, false), codes: []int{130, 0}, at: instants},
 	{
 		name: "SIGKILL of the wrapper", inject: signalled(syscall.SIGKILL, false), codes: []int{codeKilled}, wrapped: true,
 		at: []instant{scriptRuns("build", "build "), scriptRuns("migrate", "migrate "), recreating},

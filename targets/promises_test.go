@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"slipway/internal/compose"
 )
 
 // with is the same site, judged by another test.
@@ -33,6 +35,18 @@ func (s *site) keepOthers() {
 		s.edit("stack/docker-compose.yml", "command: ["+command+"]", "image: "+first+"\n    command: ["+command+"]")
 	}
 	s.t.Cleanup(func() { _ = exec.Command("docker", "rmi", "-f", first).Run() })
+	s.volume = s.dataVolume()
+}
+
+// dataVolume tells the volume of the database from a later one of the same name. Nothing of Slipway's removes it; where a
+// reading is lost, this says whether it went with its volume.
+func (s *site) dataVolume() string {
+	s.t.Helper()
+	identity, err := compose.VolumeIdentity(s.t.Context(), s.project+"_data")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return identity
 }
 
 // change makes the program another one and adds a migration that fails when it is applied twice.
@@ -173,7 +187,11 @@ func (s *site) migratedOnce() {
 func (s *site) recovers(faulted []event, sensors ...string) []string {
 	s.t.Helper()
 	plan := s.plan()
+	volume := s.dataVolume()
 	s.deploy(0, "-wait=60s", "-timeout=60s")
+	if now := s.dataVolume(); now != volume || volume != s.volume {
+		s.t.Fatalf("the volume was %q, is %q, and began as %q; the plan was %v", volume, now, s.volume, plan)
+	}
 	journals := s.journals()
 	run := events(journals[len(journals)-1])
 	s.cameTrue(plan, run)

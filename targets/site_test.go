@@ -34,6 +34,7 @@ type site struct {
 	backend  int
 	frontend int
 	env      map[string]string
+	volume   string // the identity of the data's volume, where a test wants it kept
 }
 
 func newSite(t *testing.T) *site {

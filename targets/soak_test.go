@@ -13,8 +13,6 @@ import (
 func TestWhateverElseHappensTheNextDeployGoesOnFromThere(t *testing.T) {
 	t.Parallel()
 	matrix(t, []mishap{
-		{name: "SIGINT to the group", inject: signalled(syscall.SIGINT, true), codes: []int{130, 0}, at: instants},
-		{name: "SIGTERM", inject: signalled(syscall.SIGTERM, false), codes: []int{130, 0}, at: instants},
 		{name: "SIGINT to the pid", inject: signalled(syscall.SIGINT, false), codes: []int{130, 0}, at: instants},
 		{name: "SIGHUP", inject: signalled(syscall.SIGHUP, true), codes: []int{130, 0}, at: instants},
 		{name: "SIGKILL of the wrapper", inject: signalled(syscall.SIGKILL, false), codes: []int{codeKilled}, at: instants, wrapped: true},
@@ -29,6 +27,7 @@ func TestTwoHundredKillsAtRandomInstantsLoseNothing(t *testing.T) { kills(t, 200
 func TestTwentyDeploysAtOnceAreOneAtATime(t *testing.T) {
 	s := newSite(t)
 	s.deploy(0)
+	s.volume = s.dataVolume()
 	s.post("kept")
 	s.change(1)
 	if codes := s.together(20); codes[0] == 0 || codes[0]+codes[11] != 20 {
