@@ -1,6 +1,7 @@
 package targets_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"slipway/checkpoints"
 )
 
 // world is what the played engine has. It lives in docker.json; no container of it runs anything.
@@ -117,32 +120,36 @@ func playEvents() int {
 	return 0
 }
 
-// withWorld lets one process at a time read and change docker.json.
+// withWorld lets one process at a time read and change docker.json. A process that is killed, as a question is whose time is
+// up, leaves the old world or the new one.
 func withWorld(dir string, use func(*world) error) error {
-	path := filepath.Join(dir, "docker.json")
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := os.OpenFile(filepath.Join(dir, "docker.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = file.Close() }()
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+	defer func() { _ = lock.Close() }()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, "docker.json")
+	before, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	w := &world{Images: map[string]string{}}
-	if err := json.NewDecoder(file).Decode(w); err != nil && file != nil {
-		if info, errStat := file.Stat(); errStat != nil || info.Size() > 0 {
+	if len(before) > 0 {
+		if err := json.Unmarshal(before, w); err != nil {
 			return fmt.Errorf("docker.json: %w", err)
 		}
 	}
 	errUse := use(w)
-	data, err := json.MarshalIndent(w, "", "  ")
+	after, err := json.MarshalIndent(w, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := file.Truncate(0); err != nil {
-		return err
+	if after = append(after, '\n'); !bytes.Equal(before, after) {
+		err = checkpoints.WriteFile(path, after, 0o600)
 	}
-	_, err = file.WriteAt(append(data, '\n'), 0)
 	return errors.Join(errUse, err)
 }
 
