@@ -7,10 +7,10 @@ import (
 	"net"
 	"strings"
 	"syscall"
-	"time"
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
+	"slipway/internal/host"
 )
 
 // category is the kind of a failure, with advice to go with it: REQUIREMENTS, row ERRORS.
@@ -45,7 +45,10 @@ const (
 func (s *session) category(ctx context.Context, err error) category {
 	var script *scriptError
 	var network net.Error
+	var known *checkpoints.Fault
 	switch {
+	case errors.As(err, &known): // the step that failed has decided it
+		return category(known.Category)
 	case errors.Is(err, context.Canceled):
 		return signalled
 	case errors.Is(err, fs.ErrPermission):
@@ -116,24 +119,9 @@ func (s *session) registriesAnswer(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
+	refs := make([]string, 0, len(services))
 	for _, service := range services {
-		if !registryAnswers(ctx, compose.RegistryOf(service.Image)) {
-			return false
-		}
+		refs = append(refs, service.Image)
 	}
-	return true
-}
-
-func registryAnswers(ctx context.Context, registry string) bool {
-	const patience = 3 * time.Second
-	if _, _, err := net.SplitHostPort(registry); err != nil {
-		registry = net.JoinHostPort(registry, "443")
-	}
-	dialer := net.Dialer{Timeout: patience}
-	connection, err := dialer.DialContext(ctx, "tcp", registry)
-	if err != nil {
-		return false
-	}
-	_ = connection.Close()
-	return true
+	return len(host.Failed(askRegistries(ctx, refs))) == 0
 }

@@ -16,6 +16,7 @@ type engine struct {
 	containers []compose.Container
 	looked     bool // at the containers: that there are none is an answer too
 	volume     *string
+	well       map[string]bool // services that were well when they were waited for together
 }
 
 // forget makes the next question about the engine a new one.

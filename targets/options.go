@@ -13,7 +13,6 @@ type options struct {
 	yes     bool
 	json    bool
 	prune   bool
-	follow  bool
 	skip    []string
 	passes  int
 	timeout time.Duration
@@ -32,7 +31,6 @@ func (o options) merge(other options) options {
 	o.yes = o.yes || other.yes
 	o.json = o.json || other.json
 	o.prune = o.prune || other.prune
-	o.follow = o.follow || other.follow
 	o.skip = append(o.skip, other.skip...)
 	if other.passes != 0 {
 		o.passes = other.passes

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"slipway/internal/compose"
 	"slipway/internal/console"
 	"slipway/internal/host"
-	"slipway/internal/settings"
 )
 
 // What a server needs at least: REQUIREMENTS, row PRE.
@@ -110,11 +108,8 @@ func (s *session) setting(key string) string {
 	if key == "" {
 		return ""
 	}
-	if value := os.Getenv(key); value != "" {
-		return value
-	}
-	if file, err := settings.ReadEnvFile(filepath.Join(s.dir, s.dest.EnvFile)); err == nil {
-		if value, ok := file.Get(key); ok {
+	if values, err := s.values(); err == nil {
+		if value, ok := values(key); ok {
 			return value
 		}
 	}

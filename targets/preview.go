@@ -118,23 +118,27 @@ func reachableRegistries(ctx context.Context, seen preview) host.Finding {
 	if err != nil {
 		return host.Warn("not looked at: "+firstLine(err), "docker image ls")
 	}
+	refs = slices.DeleteFunc(refs, func(ref string) bool { return here[ref] != "" })
+	for _, finding := range askRegistries(ctx, refs) {
+		if finding.State != host.StateOK {
+			return finding
+		}
+	}
+	return host.OK("every image is here or its registry answers")
+}
+
+// askRegistries asks the registries of these images whether they answer, each once.
+func askRegistries(ctx context.Context, refs []string) []host.Finding {
 	var registries []string
 	for _, ref := range refs {
-		if here[ref] == "" {
-			registries = append(registries, compose.RegistryOf(ref))
-		}
+		registries = append(registries, compose.RegistryOf(ref))
 	}
 	slices.Sort(registries)
 	checks := []host.Check{}
 	for _, registry := range slices.Compact(registries) {
 		checks = append(checks, host.Registry(registry))
 	}
-	for _, finding := range host.Run(ctx, checks) {
-		if finding.State != host.StateOK {
-			return finding
-		}
-	}
-	return host.OK("every image is here or its registry answers")
+	return host.Run(ctx, checks)
 }
 
 // unscalable names the services that are replaced with a gap.

@@ -180,7 +180,7 @@ const noWindow = -1
 
 // await waits until the containers of a service are well; all of them where ids is nil.
 func (s *session) await(ctx context.Context, service string, ids []string) error {
-	if ids == nil && s.well[service] {
+	if ids == nil && s.remembered().well[service] {
 		return nil // together with others, a moment ago
 	}
 	model, err := s.model(ctx)

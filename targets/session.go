@@ -41,7 +41,6 @@ type session struct {
 	written  func() ([]byte, error) // the compose files as they are written, asked for once
 	findings []host.Finding         // of preflight
 	found    *verified              // what verify found
-	well     map[string]bool        // services that were well when they were waited for together
 
 	mu          sync.Mutex
 	doing       string

@@ -39,9 +39,12 @@ func (s *session) awaitTogether(ctx context.Context, model *compose.Model, group
 	if err := s.awaitAll(ctx, model, wanted); err != nil {
 		return err
 	}
-	s.well = map[string]bool{}
+	well := map[string]bool{}
 	for name := range wanted {
-		s.well[name] = true
+		well[name] = true
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine.well = well
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/template"
@@ -220,7 +219,7 @@ func answersError(answers []health.Answer) error {
 
 // values are the settings as the env file and the environment give them; the environment wins, as in Compose.
 func (s *session) values() (func(string) (string, bool), error) {
-	file, err := settings.ReadEnvFile(filepath.Join(s.dir, s.dest.EnvFile))
+	file, err := settings.ReadEnvFile(s.envFile())
 	if err != nil {
 		return nil, err
 	}
