@@ -8,6 +8,7 @@ import (
 	"github.com/magefile/mage/mg"
 
 	"slipway/checkpoints"
+	"slipway/internal/compose"
 )
 
 // order is the order of the steps of a deployment. Plan, status and reset read the same slice.
@@ -52,6 +53,9 @@ func Deploy(ctx context.Context, reset *bool, skip *string, timeout, wait *time.
 // deploySteps is the phase deploy: its steps in their order.
 func deploySteps(ctx context.Context) error {
 	return phase(ctx, "deploy", "config", exitFailed, func(ctx context.Context, s *session) (string, error) {
+		if err := compose.Present(); err != nil {
+			return "", refuse(ctx, fmt.Errorf("deploy: %w", err))
+		}
 		for _, step := range s.steps() {
 			if _, err := s.do(ctx, step); err != nil {
 				return "", s.explain(ctx, step.Name, err)

@@ -145,8 +145,8 @@ func (c *container) labels() map[string]string {
 	}
 }
 
-// inspected is what `docker inspect` says of a container. All have run since long ago, so that nobody has to wait for them
-// to come of age, and have a healthcheck, which `docker exec` plays.
+// inspected is what the engine says of a container. All have run since long ago, so that nobody has to wait for them to come
+// of age, and have a healthcheck, which an exec plays.
 func (c *container) inspected() map[string]any {
 	return map[string]any{
 		"Id": c.ID, "Name": "/" + c.Name, "Image": c.ImageID, "Created": "2026-01-01T00:00:00Z",

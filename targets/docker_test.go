@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"slipway/checkpoints"
 )
@@ -49,9 +48,6 @@ func playDocker(args []string) int {
 	line := strings.Join(args, " ")
 	if f, found := faultOf(dir, line); found {
 		return f.play()
-	}
-	if args[0] == "events" {
-		return playEvents()
 	}
 	var code int
 	err := withWorld(dir, func(w *world) error {
@@ -112,14 +108,6 @@ func interruptHolder() error {
 	return syscall.Kill(holder.PID, syscall.SIGINT)
 }
 
-// playEvents tells nothing, for as long as somebody listens.
-func playEvents() int {
-	for parent := os.Getppid(); os.Getppid() == parent; {
-		time.Sleep(50 * time.Millisecond)
-	}
-	return 0
-}
-
 // withWorld lets one process at a time read and change docker.json. A process that is killed, as a question is whose time is
 // up, leaves the old world or the new one.
 func withWorld(dir string, use func(*world) error) error {
@@ -157,7 +145,7 @@ func withWorld(dir string, use func(*world) error) error {
 func (w *world) answer(dir string, args []string) (int, error) {
 	verb, rest := args[0], args[1:]
 	switch verb {
-	case "image", "container", "volume", "buildx":
+	case "image", "container":
 		verb, rest = verb+" "+rest[0], rest[1:]
 	}
 	if verb == "compose" {
@@ -169,31 +157,13 @@ func (w *world) answer(dir string, args []string) (int, error) {
 		}
 	}
 	switch verb {
-	case "version":
-		fmt.Println(`{"Client":{"Version":"28.0.0"},"Server":{"Version":"28.0.0","APIVersion":"1.48","MinAPIVersion":"1.24"}}`)
-	case "buildx version":
-		fmt.Println("github.com/docker/buildx v0.30.0 0")
-	case "ps", "container ls":
+	case "info":
+		fmt.Println(`{"Version":"28.0.0","Plugins":[{"Name":"compose","Version":"v5.6.0"},{"Name":"buildx","Version":"v0.30.0"}]}`)
+	case "container ls":
 		for _, c := range w.filtered(args) {
-			if verb == "ps" {
-				fmt.Println(c.ID)
-			} else {
-				fmt.Println(c.ID, c.Status, c.Name)
-			}
+			fmt.Println(c.ID, c.Status, c.Name)
 		}
-	case "inspect":
-		return w.inspect(plain(rest)[1:])
-	case "image inspect":
-		return w.imageIDs(plain(rest)[1:])
-	case "volume ls":
-		for _, v := range w.Volumes {
-			if slices.Contains(rest, "name=^"+v+"$") {
-				fmt.Println(v)
-			}
-		}
-	case "volume inspect":
-		fmt.Printf(`[{"Name":%q,"CreatedAt":"2026-01-01T00:00:00Z","Mountpoint":"/nowhere/%s/_data"}]`+"\n", rest[0], rest[0])
-	case "exec", "image prune":
+	case "image prune":
 	case "logs":
 		c, err := w.container(rest[len(rest)-1])
 		if err != nil {
@@ -259,31 +229,4 @@ func (w *world) filtered(args []string) []*container {
 		}
 	}
 	return found
-}
-
-func (w *world) inspect(ids []string) (int, error) {
-	answers, code := []map[string]any{}, 0
-	for _, id := range ids {
-		c, err := w.container(id)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-			continue
-		}
-		answers = append(answers, c.inspected())
-	}
-	return code, json.NewEncoder(os.Stdout).Encode(answers)
-}
-
-func (w *world) imageIDs(refs []string) (int, error) {
-	code := 0
-	for _, ref := range refs {
-		if id := w.Images[ref]; id != "" {
-			fmt.Println(id)
-			continue
-		}
-		fmt.Fprintln(os.Stderr, "Error: No such image: "+ref)
-		code = 1
-	}
-	return code, nil
 }

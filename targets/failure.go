@@ -58,7 +58,7 @@ func fail(ctx context.Context, code int, err error, hints ...string) *Failure {
 	if errors.As(err, &remedied) {
 		hints = append(remedied.Hints(), hints...)
 	}
-	if errors.Is(err, compose.ErrNoDocker) {
+	if errors.Is(err, compose.ErrNoDocker) || errors.Is(err, compose.ErrNoEngine) {
 		hints = append(hints, command("prerequisites"))
 	}
 	switch {

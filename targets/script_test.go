@@ -15,7 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestScripts plays testdata/script over the compiled magefile and a docker that only remembers. A script that brings no
+// TestScripts plays testdata/script over the compiled magefile and a docker and an engine that only remember. A script that brings no
 // stack of its own gets testdata/stack. UPDATE_SCRIPTS=1 writes the goldens anew.
 func TestScripts(t *testing.T) {
 	mage, err := compiled()
@@ -49,6 +49,12 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GOTOOLCHAIN", "local")
 			env.Setenv("STATE_DIR", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("FAKE_DOCKER", env.WorkDir)
+			host, stop, err := serveEngine(env.WorkDir)
+			if err != nil {
+				return err
+			}
+			env.Defer(stop)
+			env.Setenv("DOCKER_HOST", host)
 			return addMissing(filepath.Join(env.WorkDir, "stack"), "testdata/stack")
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "tidy": tidy, "mode": mode, "flip": flip},

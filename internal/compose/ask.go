@@ -18,8 +18,16 @@ var (
 	ErrNoEngine = errors.New("the docker engine is not reachable")
 )
 
-// ask runs docker and returns its stdout. What names the question in errors. On failure the stdout is returned too,
-// because docker inspect answers for those it found.
+// Present tells whether there is a docker command: ErrNoDocker where there is none.
+func Present() error {
+	if _, err := exec.LookPath("docker"); err != nil {
+		return ErrNoDocker
+	}
+	return nil
+}
+
+// ask runs docker and returns its stdout. What names the question in errors. On failure the stdout is returned too: docker
+// info says what it knows without an engine.
 func ask(ctx context.Context, what string, env []string, args ...string) ([]byte, error) {
 	var stderr bytes.Buffer
 	pipe := script.NewPipe().WithContext(ctx).WithStderr(&stderr)
@@ -39,8 +47,6 @@ func explain(ctx context.Context, what string, err error, stderr string) error {
 		return fmt.Errorf("%s: %w", what, ctx.Err())
 	case errors.Is(err, exec.ErrNotFound):
 		return fmt.Errorf("%s: %w", what, ErrNoDocker)
-	case unreachable(stderr):
-		return fmt.Errorf("%s: %w: %s", what, ErrNoEngine, harmless(stderr))
 	}
 	if said := harmless(stderr); said != "" {
 		return &Error{What: what, Said: said, err: err}
@@ -48,30 +54,17 @@ func explain(ctx context.Context, what string, err error, stderr string) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// Error is a question docker answered with a failure.
+// Error is a question that docker or its engine answered with a failure.
 type Error struct {
 	What string // the question, in a few words
-	Said string // docker's stderr without lines that may hold values
+	Said string // the answer without lines that may hold values
 	err  error
 }
 
 func (e *Error) Error() string { return e.What + ": " + e.Said }
 
-// Unwrap returns how the docker command ended.
+// Unwrap returns how the docker command ended, or the engine's own error.
 func (e *Error) Unwrap() error { return e.err }
-
-// unreachable reads docker's words because its exit status is 1 for everything.
-func unreachable(stderr string) bool {
-	for _, sign := range []string{
-		"Cannot connect to the Docker daemon", "error during connect", "while trying to connect to the Docker daemon",
-		"failed to connect to the docker API", "while trying to connect to the docker API",
-	} {
-		if strings.Contains(stderr, sign) {
-			return true
-		}
-	}
-	return false
-}
 
 var (
 	quoted = regexp.MustCompile("\"[^\"]*\"?|'[^']*'?|`[^`]*`?")

@@ -3,11 +3,14 @@ package compose
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+	"golang.org/x/sync/errgroup"
 )
 
 // Labels Compose puts on what it creates.
@@ -88,47 +91,63 @@ func (h *Healthcheck) Argv() []string {
 
 // Containers returns every container of the project, one-offs and stopped ones too.
 func (p Project) Containers(ctx context.Context) ([]Container, error) {
-	out, err := ask(ctx, "list containers", nil,
-		"ps", "-aq", "--no-trunc", "--filter", "label="+ProjectLabel+"="+p.Name)
+	docker, err := engine(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return Inspect(ctx, strings.Fields(string(out))...)
+	listed, err := docker.ContainerList(ctx, client.ContainerListOptions{
+		All: true, Filters: make(client.Filters).Add("label", ProjectLabel+"="+p.Name),
+	})
+	if err != nil {
+		return nil, refusal(ctx, "list containers", err)
+	}
+	ids := make([]string, len(listed.Items))
+	for i, item := range listed.Items {
+		ids[i] = item.ID
+	}
+	return Inspect(ctx, ids...)
 }
 
-// Inspect asks for all the containers in one call. One that is not there, or vanished since it was listed, is left out.
+// inspectors is how many containers are asked about at once.
+const inspectors = 8
+
+// Inspect asks about containers. One that is not there, or vanished since it was listed, is left out.
 func Inspect(ctx context.Context, ids ...string) ([]Container, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	out, err := ask(ctx, "inspect containers", nil, append([]string{"inspect", "--type", "container"}, ids...)...)
-	if err != nil && !onlyMissing(err) {
+	docker, err := engine(ctx)
+	if err != nil {
 		return nil, err
 	}
-	var raw []rawContainer
-	if err := json.Unmarshal(out, &raw); err != nil {
-		return nil, fmt.Errorf("inspect containers: read the answer: %w", err)
+	found := make([]*Container, len(ids))
+	asking, ctx := errgroup.WithContext(ctx)
+	asking.SetLimit(inspectors)
+	for i, id := range ids {
+		asking.Go(func() error {
+			answer, err := docker.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+			if errdefs.IsNotFound(err) {
+				return nil
+			}
+			if err != nil {
+				return refusal(ctx, "inspect containers", err)
+			}
+			var raw rawContainer
+			if err := json.Unmarshal(answer.Raw, &raw); err != nil {
+				return fmt.Errorf("inspect containers: read the answer: %w", err)
+			}
+			c := raw.container()
+			found[i] = &c
+			return nil
+		})
 	}
-	containers := make([]Container, len(raw))
-	for i := range raw {
-		containers[i] = raw[i].container()
+	if err := asking.Wait(); err != nil {
+		return nil, err
 	}
-	return containers, nil
-}
-
-// onlyMissing tells that docker answered, and found fault only with objects that do not exist.
-func onlyMissing(err error) bool {
-	var said *Error
-	if !errors.As(err, &said) {
-		return false
-	}
-	for part := range strings.SplitSeq(said.Said, "; ") {
-		lower := strings.ToLower(part)
-		if !strings.Contains(lower, "no such ") {
-			return false
+	var containers []Container
+	for _, c := range found {
+		if c != nil {
+			containers = append(containers, *c)
 		}
 	}
-	return true
+	return containers, nil
 }
 
 type rawContainer struct {
@@ -199,7 +218,15 @@ func (r *rawContainer) container() Container {
 
 // Publisher names a container that publishes a port of the host; empty when there is none.
 func Publisher(ctx context.Context, port int) (string, error) {
-	out, err := ask(ctx, "docker ps", nil, "ps", "--filter", "publish="+strconv.Itoa(port), "--format", "{{.Names}}")
-	name, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	return name, err
+	docker, err := engine(ctx)
+	if err != nil {
+		return "", err
+	}
+	listed, err := docker.ContainerList(ctx, client.ContainerListOptions{
+		Filters: make(client.Filters).Add("publish", strconv.Itoa(port)),
+	})
+	if err != nil || len(listed.Items) == 0 || len(listed.Items[0].Names) == 0 {
+		return "", refusal(ctx, "list containers", err)
+	}
+	return strings.TrimPrefix(listed.Items[0].Names[0], "/"), nil
 }

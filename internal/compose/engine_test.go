@@ -3,11 +3,14 @@
 package compose
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -94,4 +97,44 @@ func TestEngineAnswersEveryQuestion(t *testing.T) {
 		}
 	}
 	t.Error("the death of a container was not told")
+}
+
+func TestModelIsWhatComposeResolves(t *testing.T) {
+	settings := []string{"DOMAIN=example.com", "ADMIN_EMAIL=a@example.com", "STACK_AUTH_PROJECT_ID=x", "STACK_AUTH_PUBLISHABLE_KEY=a$b"}
+	for _, p := range []Project{
+		{Name: "demo", Files: []string{"docker-compose.yml"}},
+		{Name: "demo", Files: []string{"docker-compose.yml", "compose.production.yaml"}, Profiles: []string{"monitoring"}, Env: settings},
+	} {
+		p.Dir, p.EnvFile = filepath.Join("..", "..", "stack"), ".env.absent"
+		profiles := p.withJobs()
+		ours, err := p.load(t.Context(), profiles)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := ask(t.Context(), "compose config", p.environment(profiles), "compose", "config", "--format", "json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(decoded(t, ours), decoded(t, bytes.ReplaceAll(theirs, []byte("$$"), []byte("$")))) {
+			t.Errorf("%q: Compose resolves something else", p.Files)
+		}
+		if ours, err = p.Uninterpolated(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		theirs, err = ask(t.Context(), "compose config", p.environment(profiles), "compose", "config", "--no-interpolate", "--format", "json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(decoded(t, ours), decoded(t, theirs)) {
+			t.Errorf("%q: Compose reads something else", p.Files)
+		}
+	}
+}
+
+func decoded(t *testing.T, data []byte) (value any) {
+	t.Helper()
+	if err := json.Unmarshal(data, &value); err != nil {
+		t.Fatal(err)
+	}
+	return value
 }

@@ -3,11 +3,10 @@ package compose
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"os/exec"
 	"strings"
-	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/client"
 )
 
 // maxOutput is what the engine keeps of a healthcheck's output, too.
@@ -17,28 +16,33 @@ const maxOutput = 4096
 // there is no exit code: the container does not run, the engine is not reachable, ctx ended. A process that ctx left
 // behind goes on in the container; the engine cannot end it.
 func Exec(ctx context.Context, id string, argv ...string) (output string, code int, err error) {
+	const what = "run a command in the container"
+	docker, err := engine(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	made, err := docker.ExecCreate(ctx, id, client.ExecCreateOptions{Cmd: argv, AttachStdout: true, AttachStderr: true})
+	if err != nil {
+		return "", 0, refusal(ctx, what, err)
+	}
+	attached, err := docker.ExecAttach(ctx, made.ID, client.ExecAttachOptions{})
+	if err != nil {
+		return "", 0, refusal(ctx, what, err)
+	}
+	defer attached.Close()
+	defer context.AfterFunc(ctx, attached.Close)()
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, "docker", append([]string{"exec", id}, argv...)...) //nolint:gosec // argv only
-	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.WaitDelay = 100 * time.Millisecond
-	err = cmd.Run()
+	_, err = stdcopy.StdCopy(&out, &out, attached.Reader)
 	output = strings.TrimSpace(out.String())
 	if len(output) > maxOutput {
 		output = output[:maxOutput]
 	}
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return output, 0, nil
-	case ctx.Err() != nil:
-		return output, 0, fmt.Errorf("run a command in the container: %w", ctx.Err())
-	case !errors.As(err, &exit) || refused(output):
-		return "", 0, explain(ctx, "run a command in the container", err, output)
+	if err != nil || ctx.Err() != nil {
+		return output, 0, refusal(ctx, what, err)
 	}
-	return output, exit.ExitCode(), nil
-}
-
-// refused tells docker's own failure from the command's, which may have the same exit code.
-func refused(output string) bool {
-	return strings.HasPrefix(output, "Error response from daemon:") || unreachable(output)
+	ended, err := docker.ExecInspect(ctx, made.ID, client.ExecInspectOptions{})
+	if err != nil {
+		return output, 0, refusal(ctx, what, err)
+	}
+	return output, ended.ExitCode, nil
 }

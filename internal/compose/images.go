@@ -2,42 +2,26 @@ package compose
 
 import (
 	"context"
-	"strings"
+
+	"github.com/containerd/errdefs"
 )
 
 // ImageIDs returns the id of each image the engine has. Those it lacks are left out.
 func ImageIDs(ctx context.Context, refs ...string) (map[string]string, error) {
-	ids := map[string]string{}
-	if len(refs) == 0 {
-		return ids, nil
-	}
-	found, err := imageIDs(ctx, refs)
+	docker, err := engine(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == len(refs) {
-		for i, id := range found {
-			ids[refs[i]] = id
-		}
-		return ids, nil
-	}
-	// The answer does not say which reference an id belongs to, and some are missing.
+	ids := map[string]string{}
 	for _, ref := range refs {
-		found, err := imageIDs(ctx, []string{ref})
+		image, err := docker.ImageInspect(ctx, ref)
+		if errdefs.IsNotFound(err) {
+			continue
+		}
 		if err != nil {
-			return nil, err
+			return nil, refusal(ctx, "inspect images", err)
 		}
-		if len(found) == 1 {
-			ids[ref] = found[0]
-		}
+		ids[ref] = image.ID
 	}
 	return ids, nil
-}
-
-func imageIDs(ctx context.Context, refs []string) ([]string, error) {
-	out, err := ask(ctx, "inspect images", nil, append([]string{"image", "inspect", "--format", "{{.Id}}"}, refs...)...)
-	if err != nil && !onlyMissing(err) {
-		return nil, err
-	}
-	return strings.Fields(string(out)), nil
 }

@@ -3,24 +3,42 @@ package compose
 import (
 	"bytes"
 	"context"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/client"
 )
 
 // Logs returns the last lines a container wrote, both streams in the order they were written. They may hold secrets.
 func Logs(ctx context.Context, id string, lines int) ([]string, error) {
-	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, "docker", "logs", "--timestamps", "--tail", strconv.Itoa(lines), id) //nolint:gosec // argv only
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
-		return nil, explain(ctx, "read logs", err, out.String())
+	docker, err := engine(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return inOrder(out.String()), nil
+	const what = "read logs"
+	inspected, err := docker.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+	if err != nil {
+		return nil, refusal(ctx, what, err)
+	}
+	stream, err := docker.ContainerLogs(ctx, id, client.ContainerLogsOptions{
+		ShowStdout: true, ShowStderr: true, Timestamps: true, Tail: strconv.Itoa(lines),
+	})
+	if err != nil {
+		return nil, refusal(ctx, what, err)
+	}
+	defer func() { _ = stream.Close() }()
+	var out bytes.Buffer
+	if inspected.Container.Config.Tty { // one stream, without frames
+		_, err = out.ReadFrom(stream)
+	} else {
+		_, err = stdcopy.StdCopy(&out, &out, stream)
+	}
+	return inOrder(out.String()), refusal(ctx, what, err)
 }
 
-// inOrder sorts lines by the timestamp docker puts before each, which has a fixed width, and takes it off.
+// inOrder sorts lines by the timestamp the engine puts before each, which has a fixed width, and takes it off.
 func inOrder(out string) []string {
 	all := strings.Split(strings.TrimRight(out, "\r\n"), "\n")
 	slices.SortStableFunc(all, func(a, b string) int {

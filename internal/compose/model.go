@@ -2,7 +2,6 @@ package compose
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -109,25 +108,6 @@ type rawService struct {
 		Target   string `json:"target"`
 		ReadOnly bool   `json:"read_only"`
 	} `json:"volumes"`
-}
-
-// Model asks Compose for the resolved project: the active profiles and the jobs.
-func (p Project) Model(ctx context.Context) (*Model, error) {
-	profiles := slices.Clone(p.Profiles)
-	if !slices.Contains(profiles, JobsProfile) {
-		profiles = append(profiles, JobsProfile)
-	}
-	out, err := ask(ctx, "compose config", p.environment(profiles), "compose", "config", "--format", "json")
-	if err != nil {
-		return nil, err
-	}
-	return parseModel(out, p.path("."))
-}
-
-// Uninterpolated is the project as its files say it, with every ${…} left as it stands: it holds no value of a setting.
-func (p Project) Uninterpolated(ctx context.Context) ([]byte, error) {
-	profiles := append(slices.Clone(p.Profiles), JobsProfile)
-	return ask(ctx, "compose config", p.environment(profiles), "compose", "config", "--no-interpolate", "--format", "json")
 }
 
 func parseModel(data []byte, dir string) (*Model, error) {

@@ -1,7 +1,9 @@
 // Package compose is the one door to docker and docker compose for questions. It changes nothing.
 //
-// Every answer comes from the docker command line, so that contexts, DOCKER_HOST, TLS and ssh mean here what they mean
-// to the operator. Errors name the question that failed and carry what docker said, without the lines that leak values.
+// The engine is asked through its API: it answers sooner than a docker command starts, and an unchanged deployment is
+// nothing but questions. Contexts, DOCKER_HOST, TLS and ssh mean here what they mean to the docker command. The compose
+// files are resolved by the library that Compose itself resolves them with; what that cannot do alone, Compose is asked.
+// Errors name the question that failed and carry what was said, without the lines that leak values.
 package compose
 
 import (

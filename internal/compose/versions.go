@@ -3,10 +3,11 @@ package compose
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
+
+	"github.com/moby/moby/client"
 )
 
 // Installed holds the versions of the tools and the engine. A plugin that is not installed has none.
@@ -14,39 +15,62 @@ type Installed struct {
 	Client, Engine, API, MinAPI, Compose, Buildx string
 }
 
-// Versions asks the client, the plugins and the engine at once. What could be found is returned also when the engine
-// is not reachable (ErrNoEngine).
+// Versions asks the docker command, which asks its plugins, and the engine. What could be found is returned also when the
+// engine is not reachable (ErrNoEngine).
 func Versions(ctx context.Context) (Installed, error) {
-	var (
-		v               Installed
-		wg              sync.WaitGroup
-		compose, buildx []byte
-	)
-	wg.Go(func() { compose, _ = ask(ctx, "compose version", nil, "compose", "version", "--short") })
-	wg.Go(func() { buildx, _ = ask(ctx, "buildx version", nil, "buildx", "version") })
-	out, err := ask(ctx, "docker version", nil, "version", "--format", "{{json .}}")
-	wg.Wait()
-	v.Compose = strings.TrimPrefix(strings.TrimSpace(string(compose)), "v")
-	if fields := strings.Fields(string(buildx)); len(fields) > 1 {
-		v.Buildx = strings.TrimPrefix(fields[1], "v")
+	var v Installed
+	var errTools, errEngine error
+	var asking sync.WaitGroup
+	asking.Go(func() { errTools = v.tools(ctx) })
+	errEngine = v.engine(ctx)
+	asking.Wait()
+	if errTools != nil {
+		return v, errTools
 	}
-	var raw struct {
-		Client struct{ Version string }
-		Server *struct{ Version, APIVersion, MinAPIVersion string }
+	return v, errEngine
+}
+
+// tools asks the docker command what it is and which plugins it has. It exits 1 where it does not reach an engine, and
+// answers all the same.
+func (v *Installed) tools(ctx context.Context) error {
+	out, err := ask(ctx, "docker info", nil, "info", "--format", "{{json .ClientInfo}}")
+	var info struct {
+		Version string // since 25
+		Plugins []struct{ Name, Version string }
 	}
-	if errRead := json.Unmarshal(out, &raw); errRead != nil {
+	if errRead := json.Unmarshal(out, &info); errRead != nil {
 		if err == nil {
-			err = fmt.Errorf("docker version: read the answer: %w", errRead)
+			err = fmt.Errorf("docker info: read the answer: %w", errRead)
 		}
-		return v, err
+		return err
 	}
-	v.Client = raw.Client.Version
-	if raw.Server == nil {
-		if err == nil || !errors.Is(err, ErrNoEngine) {
-			err = fmt.Errorf("docker version: %w", ErrNoEngine)
+	v.Client = info.Version
+	for _, plugin := range info.Plugins {
+		switch version := strings.TrimPrefix(plugin.Version, "v"); plugin.Name {
+		case "compose":
+			v.Compose = version
+		case "buildx":
+			v.Buildx = version
 		}
-		return v, err
 	}
-	v.Engine, v.API, v.MinAPI = raw.Server.Version, raw.Server.APIVersion, raw.Server.MinAPIVersion
-	return v, err
+	if v.Client == "" {
+		out, err = ask(ctx, "docker version", nil, "version", "--format", "{{.Client.Version}}")
+		if v.Client = strings.TrimSpace(string(out)); v.Client == "" {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *Installed) engine(ctx context.Context) error {
+	docker, err := engine(ctx)
+	if err != nil {
+		return err
+	}
+	server, err := docker.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return refusal(ctx, "the engine's version", err)
+	}
+	v.Engine, v.API, v.MinAPI = server.Version, server.APIVersion, server.MinAPIVersion
+	return nil
 }

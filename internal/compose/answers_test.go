@@ -1,0 +1,227 @@
+package compose
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// engineSays plays an engine that has these answers, by method and path.
+func engineSays(t *testing.T, answers map[string]http.HandlerFunc) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "engine") // the path of a socket is limited to 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("unix", filepath.Join(dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes, mux := http.NewServeMux(), http.NewServeMux()
+	for pattern, answer := range answers {
+		routes.HandleFunc(pattern, answer)
+	}
+	mux.HandleFunc("/_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.41") })
+	mux.Handle("/v1.41/", http.StripPrefix("/v1.41", routes))
+	server := &http.Server{Handler: mux} //nolint:gosec // of a test
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close(); _ = os.RemoveAll(dir) })
+	t.Setenv("DOCKER_HOST", "unix://"+listener.Addr().String())
+}
+
+func text(body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) }
+}
+
+func refused(code int, message string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(code)
+		fmt.Fprintf(w, `{"message": %q}`, message)
+	}
+}
+
+// framed is what a container writes, as the engine sends both streams over one connection.
+func framed(stream byte, text string) string {
+	header := [8]byte{stream}
+	binary.BigEndian.PutUint32(header[4:], uint32(len(text))) //nolint:gosec // of a test
+	return string(header[:]) + text
+}
+
+func TestUnreachableEngineIsAnErrorToDecideOn(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(t.TempDir(), "nobody"))
+	dockerSays(t, `echo '{"Version":"28.2.2","Plugins":[{"Name":"compose","Version":"v5.6.0"},{"Name":"buildx","Version":"v0.38.1"}]}'
+echo "errors pretty printing info" >&2; exit 1`)
+	ctx := t.Context()
+	_, errList := Project{Name: "demo"}.Containers(ctx)
+	_, _, errExec := Exec(ctx, "id", "true")
+	_, errLogs := Logs(ctx, "id", 1)
+	_, errImages := ImageIDs(ctx, "x")
+	_, errVolume := VolumeIdentity(ctx, "x")
+	v, errVersions := Versions(ctx)
+	for i, err := range []error{errList, errExec, errLogs, errImages, errVolume, errVersions} {
+		if !errors.Is(err, ErrNoEngine) {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if v.Client != "28.2.2" || v.Compose != "5.6.0" || v.Buildx != "0.38.1" {
+		t.Errorf("%+v: what needs no engine is known all the same", v)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if _, err := Versions(ctx); !errors.Is(err, ErrNoDocker) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestClientOlderThan25IsAskedForItsVersion(t *testing.T) {
+	engineSays(t, map[string]http.HandlerFunc{"GET /version": text(`{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12"}`)})
+	dockerSays(t, `case "$1" in info) echo '{"Plugins":[]}' ;; version) echo 20.10.24 ;; esac`)
+	v, err := Versions(t.Context())
+	if err != nil || v != (Installed{Client: "20.10.24", Engine: "20.10.24", API: "1.41", MinAPI: "1.12"}) {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+func TestContextOfTheDockerCommandIsFollowed(t *testing.T) {
+	engineSays(t, map[string]http.HandlerFunc{"GET /containers/json": text("[]")})
+	host := os.Getenv("DOCKER_HOST")
+	t.Setenv("DOCKER_HOST", "")
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	dockerSays(t, fmt.Sprintf(`[ "$*" = "context inspect elsewhere" ] && echo '[{"Endpoints":{"docker":{"Host":%q}}}]'`, host))
+	config := filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json")
+	if err := os.WriteFile(config, []byte(`{"currentContext": "elsewhere"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (Project{Name: "demo"}).Containers(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(config, []byte(`{`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	t.Setenv("DOCKER_CONTEXT", "unknown")
+	if _, err := (Project{Name: "demo"}).Containers(t.Context()); err == nil {
+		t.Error("a context that docker does not know was taken for the default one")
+	}
+}
+
+func TestContainerThatVanishesBetweenTwoQuestionsIsLeftOut(t *testing.T) {
+	engineSays(t, map[string]http.HandlerFunc{
+		"GET /containers/json":   text(`[{"Id":"a"},{"Id":"b"}]`),
+		"GET /containers/a/json": text(`{"Id":"a","Name":"/demo-web-1","State":{"Status":"running"}}`),
+		"GET /containers/b/json": refused(http.StatusNotFound, "No such container: b"),
+	})
+	containers, err := Project{Name: "demo"}.Containers(t.Context())
+	if err != nil || len(containers) != 1 || containers[0].Name != "demo-web-1" {
+		t.Errorf("%+v, %v", containers, err)
+	}
+}
+
+func TestFailureIsNotTakenForNothingThere(t *testing.T) {
+	engineSays(t, map[string]http.HandlerFunc{"GET /": refused(http.StatusInternalServerError, "internal")})
+	if containers, err := Inspect(t.Context(), "a"); err == nil {
+		t.Errorf("%+v", containers)
+	}
+	if ids, err := ImageIDs(t.Context(), "a"); err == nil {
+		t.Errorf("%v", ids)
+	}
+	if volume, err := VolumeIdentity(t.Context(), "a"); err == nil {
+		t.Errorf("%v", volume)
+	}
+}
+
+func TestImageIDsLeavesOutWhatTheEngineLacks(t *testing.T) {
+	engineSays(t, map[string]http.HandlerFunc{
+		"GET /images/a:1/json":     text(`{"Id":"sha256:a"}`),
+		"GET /images/missing/json": refused(http.StatusNotFound, "No such image: missing"),
+		"GET /images/host/b/json":  text(`{"Id":"sha256:b"}`),
+	})
+	ids, err := ImageIDs(t.Context(), "a:1", "missing", "host/b")
+	if err != nil || len(ids) != 2 || ids["a:1"] != "sha256:a" || ids["host/b"] != "sha256:b" {
+		t.Errorf("%v, %v", ids, err)
+	}
+}
+
+func TestExecTellsTheCommandsFailureFromTheEngines(t *testing.T) {
+	upgraded := func(then func(net.Conn)) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			fmt.Fprint(conn, "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
+			then(conn)
+		}
+	}
+	hanging := make(chan struct{})
+	t.Cleanup(func() { close(hanging) })
+	engineSays(t, map[string]http.HandlerFunc{
+		"POST /containers/up/exec":      text(`{"Id":"check"}`),
+		"POST /containers/stopped/exec": refused(http.StatusConflict, "Container is not running"),
+		"POST /containers/hangs/exec":   text(`{"Id":"hangs"}`),
+		"POST /exec/check/start": upgraded(func(conn net.Conn) {
+			fmt.Fprint(conn, framed(1, "not "), framed(2, "ready\n"))
+		}),
+		"POST /exec/hangs/start": upgraded(func(net.Conn) { <-hanging }),
+		"GET /exec/check/json":   text(`{"ExitCode":1}`),
+	})
+	if output, code, err := Exec(t.Context(), "up", "check"); output != "not ready" || code != 1 || err != nil {
+		t.Errorf("%q, %d, %v", output, code, err)
+	}
+	if _, _, err := Exec(t.Context(), "stopped", "check"); err == nil {
+		t.Error("the engine's own failure was taken for the command's")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, _, err := Exec(ctx, "hangs", "check"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestLogsAreInTheOrderTheyWereWritten(t *testing.T) {
+	second := framed(1, "2026-01-01T00:00:02.000000000Z second\n")
+	engineSays(t, map[string]http.HandlerFunc{
+		"GET /containers/id/json": text(`{"Config":{}}`),
+		"GET /containers/id/logs": text(second + framed(2, "2026-01-01T00:00:01.000000000Z first\n") +
+			framed(1, "2026-01-01T00:00:03.000000000Z third, with words\n")),
+		"GET /containers/tty/json": text(`{"Config":{"Tty":true}}`),
+		"GET /containers/tty/logs": text("2026-01-01T00:00:01.000000000Z alone\r\n"),
+	})
+	lines, err := Logs(t.Context(), "id", 3)
+	if err != nil || !slices.Equal(lines, []string{"first", "second", "third, with words"}) {
+		t.Errorf("%q, %v", lines, err)
+	}
+	if lines, err = Logs(t.Context(), "tty", 3); err != nil || !slices.Equal(lines, []string{"alone"}) {
+		t.Errorf("%q, %v", lines, err)
+	}
+}
+
+func TestEventsLeaveOutProbesAndEndWithTheStream(t *testing.T) {
+	engineSays(t, map[string]http.HandlerFunc{"GET /events": text(strings.Join([]string{
+		`{"Action":"exec_start: /check","Actor":{"ID":"a"},"timeNano":1}`,
+		`{"Action":"health_status: healthy","Actor":{"ID":"a","Attributes":{"com.docker.compose.service":"web"}},"timeNano":2}`,
+		`{"Action":"die","Actor":{"ID":"b","Attributes":{"exitCode":"137"}},"timeNano":1795622031272863787}`,
+	}, "\n"))})
+	events, err := Project{Name: "demo"}.Events(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []Event
+	for event := range events {
+		got = append(got, event)
+	}
+	if len(got) != 2 || got[0].Service != "web" || got[0].Action != "health_status: healthy" ||
+		got[1].ExitCode != 137 || got[1].Time.Year() != 2026 {
+		t.Errorf("%+v", got)
+	}
+}
