@@ -163,7 +163,7 @@ func (s *session) verifyServices(ctx context.Context) (health.Report, error) {
 	tell, done := s.progress(ctx)
 	defer done()
 	return health.Wait(ctx, health.Options{
-		Project: s.project, Services: health.Expected(model), Passes: s.options.passesWanted(), Window: settle,
+		Project: s.project, Services: health.Expected(model), Passes: s.options.passesWanted(), Window: settle, Recent: s.run != nil,
 		Timeout: s.options.timeoutWanted(), Progress: tell,
 	})
 }

@@ -162,7 +162,7 @@ func (f *fakeEngine) crash(id string, code int) {
 	}, compose.Event{Action: "start"})
 }
 
-// old makes a container an hour old, with a log of what the engine's probes said, the last just now.
+// old makes a container an hour old, with a log of what the engine's probes said, the last a minute ago.
 func old(c compose.Container, codes ...int) compose.Container {
 	c.StartedAt, c.Created = c.StartedAt.Add(-time.Hour), c.Created.Add(-time.Hour)
 	for i, code := range codes {

@@ -11,8 +11,11 @@ type Options struct {
 	Project compose.Project
 	// Services are those to be judged. Nil means every service that has a container, as many replicas as there are.
 	Services map[string]Expect
-	// Passes is how many passes of a healthcheck in a row are believed; 3 if zero. One of them is always asked anew.
+	// Passes is how many passes of a healthcheck in a row are believed; 3 if zero. One of them is always asked anew, unless
+	// Recent is set.
 	Passes int
+	// Recent lets the engine's own checks from before the wait do, where the newest is no older than its interval.
+	Recent bool
 	// Window is how long a container must have been up, without a restart and with an answer asked at the end of it;
 	// 5 s if zero, none if negative. Containers that are older need not wait for it.
 	Window time.Duration

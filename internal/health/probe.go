@@ -17,6 +17,7 @@ import (
 
 const (
 	askTimeout = 5 * time.Second
+	passPause  = 10 * time.Millisecond // between passes in a row
 	mostBody   = 1 << 20
 )
 
@@ -84,7 +85,7 @@ func (a Address) ask(ctx context.Context, passes int, tell func(Answer)) Answer 
 			answer.Passes++
 			answer.Reason = ""
 			answer.OK = answer.Passes >= passes
-			pause = firstPause
+			pause = passPause
 		} else {
 			answer.Passes, answer.Reason = 0, err.Error()
 		}
@@ -104,7 +105,7 @@ func (a Address) ask(ctx context.Context, passes int, tell func(Answer)) Answer 
 		case <-time.After(pause):
 		}
 		if err != nil {
-			pause = min(pause*5/4, lastPause)
+			pause = max(firstPause, min(pause*5/4, lastPause))
 		}
 	}
 }

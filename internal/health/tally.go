@@ -63,7 +63,7 @@ func (w *waiter) ruleService(service string, watches []*watch, now time.Time, ex
 	dead := make([]bool, 0, expect.Replicas)
 	for _, watch := range watches {
 		r := watch.rule(circumstances{
-			now: now, window: w.o.Window, passes: w.o.Passes, after: w.after, oneShot: expect.OneShot,
+			now: now, window: w.o.Window, passes: w.o.Passes, after: w.countsFrom(watch), oneShot: expect.OneShot,
 		})
 		if !w.lostAt.IsZero() && r.state != Failed {
 			r = w.ruleLost()
@@ -86,6 +86,14 @@ func (w *waiter) ruleService(service string, watches []*watch, now time.Time, ex
 		verdicts = append(verdicts, v)
 	}
 	return verdicts
+}
+
+// countsFrom is since when what a container answered counts.
+func (w *waiter) countsFrom(watch *watch) time.Time {
+	if w.o.Recent && w.after.Equal(w.begin) {
+		return w.begin.Add(-watch.interval() - watch.timeout())
+	}
+	return w.after
 }
 
 // dropLeftovers leaves out containers beyond the replicas that do not run: an interrupted recreate leaves such.

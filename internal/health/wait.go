@@ -83,11 +83,11 @@ func (w *waiter) run(ctx context.Context) (Report, error) {
 	}
 	for {
 		now := time.Now()
-		w.startChecks(beside, now)
-		w.startLook(beside, now)
 		if w.judge(now) {
 			return newReport(w.verdicts), nil
 		}
+		w.startChecks(beside, now)
+		w.startLook(beside, now)
 		if w.empty(now) {
 			return Report{}, errors.New("wait for health: the project has no containers")
 		}

@@ -199,3 +199,29 @@ func TestLookBelievesTheEngine(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatTheEngineAskedLatelyIsBelievedWhereItMayBe(t *testing.T) {
+	for name, c := range map[string]struct {
+		interval time.Duration
+		codes    []int
+		asks     bool
+	}{
+		"three recent passes":         {time.Hour, []int{1, 0, 0, 0}, false},
+		"two recent passes":           {time.Hour, []int{1, 0, 0}, true},
+		"a recent failure":            {time.Hour, []int{0, 0, 0, 1}, true},
+		"no probe since the interval": {time.Second, []int{0, 0, 0}, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			container := old(asked(running("a")), c.codes...)
+			container.Healthcheck.Interval = c.interval
+			f := newFakeEngine(container)
+			report, err := wait(t.Context(), Options{Services: map[string]Expect{"web": {}}, Recent: true}, f)
+			if err != nil || !report.OK {
+				t.Errorf("%s: %+v, %v", name, report, err)
+			}
+			if f.execs > 0 != c.asks {
+				t.Errorf("%s: %d healthchecks were run", name, f.execs)
+			}
+		})
+	}
+}

@@ -8,11 +8,16 @@ import (
 	"slipway/internal/compose"
 )
 
+// The engine's own defaults of a healthcheck.
 const (
-	keptChecks     = 5
-	defaultRetries = 3                // the engine's own default
-	defaultTimeout = 30 * time.Second // the engine's own default
-	loopWindow     = 10 * time.Second // the engine forgets a crash after this long; so do we, no earlier
+	defaultRetries  = 3
+	defaultTimeout  = 30 * time.Second
+	defaultInterval = 30 * time.Second
+)
+
+const (
+	keptChecks = 5
+	loopWindow = 10 * time.Second // the engine forgets a crash after this long; so do we, no earlier
 )
 
 // watch is all that is known about one container during a wait.
@@ -173,6 +178,13 @@ func (w *watch) retries() int {
 		return h.Retries
 	}
 	return defaultRetries
+}
+
+func (w *watch) interval() time.Duration {
+	if h := w.latest.Healthcheck; h != nil && h.Interval > 0 {
+		return h.Interval
+	}
+	return defaultInterval
 }
 
 func (w *watch) timeout() time.Duration {
