@@ -65,11 +65,16 @@ func fail(ctx context.Context, code int, err error, hints ...string) *Failure {
 	case errors.As(err, &held):
 		code, hints = exitHeld, []string{"wait for it, or give it time: " + command("deploy") + " -wait=10m", command("status")}
 	case errors.As(err, &record):
-		hints = []string{command("reset") + " -step=" + record.Step + "   (moves the record aside; the step runs again)"}
+		hints = []string{resetRecord(record.Step)}
 	case errors.Is(err, context.Canceled) || ctx.Err() != nil:
 		code = exitInterrupted
 	}
 	return &Failure{Code: code, Hints: hints, Err: redacted{err}}
+}
+
+// resetRecord is the remedy for a record that cannot be read.
+func resetRecord(step string) string {
+	return command("reset") + " -step=" + step + "   (moves the record aside; the step runs again)"
 }
 
 // redacted hides secrets in the text of an error that leaves the process through Mage.

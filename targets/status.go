@@ -2,6 +2,7 @@ package targets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -83,16 +84,22 @@ type recorded struct {
 	Fault    *checkpoints.Fault `json:"fault,omitempty"`
 }
 
+// unreadable is the state of a step whose record is corrupt or not ours: its Result says what is wrong with it.
+const unreadable checkpoints.State = "unreadable"
+
 // recorded reads the checkpoints of the steps. What is recorded as running while nobody holds the lock was interrupted.
 func (s *session) recorded(holder checkpoints.Holder, held bool) ([]recorded, error) {
 	var all []recorded
 	for _, step := range s.steps() {
 		record, exists, err := s.store.Record(step.Name)
-		if err != nil {
-			return nil, err
-		}
 		found := recorded{Step: step.Name, State: checkpoints.Pending}
-		if exists {
+		var broken *checkpoints.RecordError
+		switch {
+		case errors.As(err, &broken):
+			found.State, found.Result = unreadable, broken.Path+": "+broken.Err.Error()
+		case err != nil:
+			return nil, err
+		case exists:
 			found = recorded{Step: step.Name, State: record.State, Result: record.Result, Finished: record.Finished, Fault: record.Error}
 		}
 		if found.State == checkpoints.Running && (!held || holder.Run != record.Run) {
@@ -108,7 +115,7 @@ func word(state checkpoints.State) console.Word {
 	switch state {
 	case checkpoints.Done:
 		return console.OK
-	case checkpoints.Failed:
+	case checkpoints.Failed, unreadable:
 		return console.Fail
 	case checkpoints.Interrupted:
 		return console.Warn
@@ -150,6 +157,9 @@ func next(found observed) string {
 		return "wait: " + found.Holder.Target + " is running"
 	}
 	for _, step := range found.Steps {
+		if step.State == unreadable {
+			return resetRecord(step.Step)
+		}
 		if step.State == checkpoints.Failed || step.State == checkpoints.Interrupted {
 			return fmt.Sprintf("%s   (resumes at %s)", command("deploy"), step.Step)
 		}
