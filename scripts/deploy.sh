@@ -45,6 +45,9 @@ Deploys the stack in eight steps, or does one step.
 KIND is postgres, or sqlite, which the program of SERVICE copies itself. FILE without
 a slash is in the backups of STATE_DIR. Stop what writes before a restore.
 
+In the eight steps, a backup precedes the migration: of the PostgreSQL that the job
+depends on, or as the job's label slipway.backup says: "KIND SERVICE".
+
 environment:
   DESTINATION   local (default), production, …: which overlay and env file
   STACK_DIR     the directory of docker-compose.yml (default: ../stack)
@@ -95,29 +98,37 @@ step_restore() {
     put_back "$@"
 }
 
-# A job's container is detached and has a name of its own: a run that was killed
-# leaves it going, the engine refuses a second one, and the next run adopts it.
 step_migrate() {
     (($# == 1)) || usage_error "migrate needs one JOB"
-    local job=$1 container=$COMPOSE_PROJECT_NAME-$1 running code
+    run_job "$1"
+}
+
+# run_job JOB [COMMAND…]: adopts the container of JOB that runs, or else starts one,
+# behind COMMAND. It is detached and has a name of its own: a run that was killed
+# leaves it going, the engine refuses a second one, and the next run adopts it.
+run_job() {
+    local job=$1 container=$COMPOSE_PROJECT_NAME-$1 live
+    shift
     clear_job "$job" "$container"
-    running=$(running_job "$job")
-    if [[ -n $running ]]; then
+    live=$(live_jobs "$job")
+    if [[ -n $live ]]; then
         note "migrate: $job already runs; waiting for it"
-        container=$running
+        container=${live%%$'\n'*}
     else
+        "$@"
         docker compose run --detach --no-deps --no-tty --pull never --name "$container" "$job" >/dev/null
     fi
+    finish_job "$job" "$container"
+}
+
+# finish_job JOB CONTAINER: waits for its end, and leaves with its exit code if it failed.
+finish_job() {
+    local job=$1 container=$2 code
     # A log that cannot be read does not decide whether the job succeeded.
     docker logs --follow --tail 20 "$container" >&2 || note "migrate: the log of $job cannot be read"
     code=$(docker wait "$container")
     ((code == 0)) || fail "$code" "$job ended with exit code $code; its container is kept"
     docker rm "$container" >/dev/null
-}
-
-# running_job JOB: the id of a container of JOB that runs, whoever started it.
-running_job() {
-    containers "service=$1" | awk '($2 == "running" || $2 == "restarting") && !found++ { print $1 }'
 }
 
 # clear_job JOB NAME: removes what an earlier run left. What never started or is
@@ -207,9 +218,10 @@ step_down() {
     docker compose --profile '*' down >&2
 }
 
-# migrate_all: by hand nobody else starts the databases and waits for them.
+# migrate_all: by hand nobody else starts the databases, waits for them and has them
+# backed up, or looks whether what still runs knows the newest migrations.
 migrate_all() {
-    local job jobs list
+    local job jobs list older
     local -a databases
     jobs=$(job_names)
     for job in $jobs; do
@@ -219,7 +231,13 @@ migrate_all() {
             step_start "${databases[@]}"
             "$HERE/health-check.sh" wait "${HEALTH_TIMEOUT:-300}" "${databases[@]}"
         fi
-        step_migrate "$job"
+        older=$(older_job "$job")
+        while [[ -n $older ]]; do
+            note "migrate: $job of another image still runs; waiting for it, to migrate behind it"
+            finish_job "$job" "$older"
+            older=$(older_job "$job")
+        done
+        run_job "$job" back_up_before "$job"
     done
 }
 

@@ -39,7 +39,8 @@ services:
   web:
     image: ${COMPOSE_PROJECT_NAME}-image
     command: [serve, "${GRACE:-0s}"]
-    environment: {EDITION: "${EDITION:-1}"}
+    environment: {EDITION: "${EDITION:-1}", BACKUP_CODE: "${BACKUP_CODE:-0}"}
+    volumes: [data:/data]
     depends_on: {db: {condition: service_healthy}}
     ports: ["127.0.0.1:${PORT}:80"]
     healthcheck: {test: [CMD, /stand, check], interval: 1s}
@@ -47,6 +48,7 @@ services:
     image: ${COMPOSE_PROJECT_NAME}-image
     command: [job, "${JOB_TIME:-0s}", "${JOB_CODE:-0}"]
     profiles: [jobs]
+    labels: {slipway.backup: "${BACKUP:-}"}
     volumes: [data:/data]
     depends_on: {db: {condition: service_healthy}}
 volumes:
@@ -239,6 +241,72 @@ func TestAMigrationThatLostItsScriptIsAdopted(t *testing.T) {
 	if left := s.containers(); len(left) != 0 {
 		t.Errorf("a job that succeeded left %q", left)
 	}
+}
+
+// A job that outlived its deployment knows the migrations of its own image only.
+func TestByHandTheNewestMigrationRunsBehindAnOlderOne(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.mustDeploy(nil, "build")
+	slow := []string{"JOB_TIME=25s"}
+	s.killDuring(slow, func() bool { return s.has("migrate", "running") }, "migrate", "migrate")
+	if err := os.WriteFile(filepath.Join(s.dir, "empty"), []byte("another image"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := s.mustDeploy([]string{"BACKUP=sqlite web"}, "--skip-checks")
+	if strings.Count(out, "begins") != 2 || !strings.Contains(out, "migrate of another image still runs") {
+		t.Errorf("the older job was taken for the newest:\n%s", out)
+	}
+	// Behind the older job, and before the newer.
+	if found := kept(t, filepath.Join(s.dir, "state")); len(found) != 1 || only(found) != "migrated\n" {
+		t.Errorf("the backups are %q", found)
+	}
+}
+
+func TestByHandAFinishedMigrationIsNotTakenForThisRuns(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.mustDeploy(nil, "build")
+	for _, name := range []string{"-migrate", "-migrate-run-0a1b2c", "-migrate-1"} {
+		s.docker(t.Context(), "run", "--name", s.project+name,
+			"--label", "com.docker.compose.project="+s.project, "--label", "com.docker.compose.service=migrate",
+			"--label", "com.docker.compose.oneoff=True", s.project+"-image", "job", "0s", "0")
+	}
+	out := s.mustDeploy(nil, "--skip-checks", "--no-build")
+	if strings.Count(out, "begins") != 1 || strings.Contains(out, "runs; waiting") {
+		t.Errorf("this run's job did not run:\n%s", out)
+	}
+}
+
+func TestByHandABackupPrecedesTheMigration(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	state := filepath.Join(s.dir, "state")
+	env := []string{"BACKUP=sqlite web"}
+	out := s.mustDeploy(env, "--skip-checks")
+	if found := kept(t, state); len(found) != 0 || !strings.Contains(out, "there is no database yet") {
+		t.Errorf("the backups of no database are %q\n%s", found, out)
+	}
+	out = s.mustDeploy(env, "--skip-checks", "--no-build")
+	found := kept(t, state)
+	if len(found) != 1 || only(found) != "migrated\n" {
+		t.Errorf("the backups are %q, want one from before the second migration\n%s", found, out)
+	}
+	out, code := s.deploy(append(env, "BACKUP_CODE=9"), "--skip-checks", "--no-build")
+	if code != 9 || strings.Contains(out, "begins") {
+		t.Errorf("behind a failed backup: exit code %d\n%s", code, out)
+	}
+	if found := kept(t, state); len(found) != 1 {
+		t.Errorf("the backups are %q", found)
+	}
+}
+
+// only is the content of the one backup.
+func only(found map[string]string) string {
+	for _, content := range found {
+		return content
+	}
+	return ""
 }
 
 func TestTwoMigrationsNeverRunAtOnce(t *testing.T) {

@@ -178,7 +178,7 @@ func (r *run) acts() []string {
 	var acts []string
 	for _, c := range r.calls {
 		question := slices.ContainsFunc([]string{
-			"container ls", "container inspect", "compose config", "compose version", "version", "info", "logs", "wait",
+			"container ls", "container inspect", "image inspect", "compose config", "compose version", "version", "info", "logs", "wait",
 		}, func(prefix string) bool { return strings.HasPrefix(c.Args, prefix) })
 		if !question {
 			acts = append(acts, c.Args)

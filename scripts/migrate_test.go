@@ -84,6 +84,17 @@ func TestAnEndedJobOfSomebodyElseIsLeftAlone(t *testing.T) {
 	r.wantActs(t, startJob, "rm shop-migrate")
 }
 
+// It is a container of the job's service when it is the job's program that backs up.
+func TestABackupThatRunsIsNotTakenForTheJob(t *testing.T) {
+	t.Parallel()
+	r := (&run{env: project(), answers: []answer{
+		{Args: "container ls", Stdout: "2 running shop-database\n"},
+		{Args: "wait", Stdout: "0\n"},
+	}}).do(t, "migrate", "migrate")
+	r.wantCode(t, 0)
+	r.wantActs(t, startJob, "rm shop-migrate")
+}
+
 func TestAJobIsNotStartedWhenTheEngineCannotSayWhetherOneRuns(t *testing.T) {
 	t.Parallel()
 	r := (&run{env: project(), answers: []answer{

@@ -26,6 +26,32 @@ take_backup() {
     sync -- "$dir"
 }
 
+# back_up_before JOB: backs up the database that JOB is going to migrate, if it holds
+# data and the compose files tell how.
+back_up_before() {
+    local how kind service name file holds=yes
+    how=$(backup_of "$1")
+    if [[ -z $how ]]; then
+        note "$STEP: no backup is taken, for $1 has no label slipway.backup; take one with: ${0##*/} backup FILE KIND SERVICE"
+        return 0
+    fi
+    [[ $how =~ ^(postgres|sqlite)\ ([^ ]+)$ && ${BASH_REMATCH[2]} != "$1" ]] ||
+        fail 3 "label slipway.backup of $1: \"$how\" is not \"postgres SERVICE\" or \"sqlite SERVICE\", with another service than $1"
+    kind=${BASH_REMATCH[1]} service=${BASH_REMATCH[2]}
+    if [[ $kind == postgres ]]; then
+        holds=$(in_postgres "$service" holds_data </dev/null) || fail "$?" "$service does not say whether it holds data"
+    fi
+    if [[ $holds == no ]]; then
+        note "$STEP: no backup is taken, for $service holds no data yet"
+        return 0
+    fi
+    # The form of the names that Slipway gives: it lists and restores this one, too.
+    name=$(date -u +%Y%m%dT%H%M%SZ)-$(printf %04x "$RANDOM").dump
+    take_backup "$name" "$kind" "$service"
+    file=$(backup_path "$name")
+    [[ ! -f $file ]] || note "$STEP: backed up; to bring it back: ${0##*/} restore $name $kind $service"
+}
+
 # backup_path FILE: a mere name is that of a file in the state directory's backups.
 backup_path() {
     local dir
@@ -69,7 +95,7 @@ restore_postgres() {
 in_postgres() {
     local service=$1 name=$2 functions
     shift 2
-    functions=$(declare -f postgres_client end_abandoned dump_database count_rows restore_database expect_rows)
+    functions=$(declare -f postgres_client end_abandoned dump_database count_rows restore_database expect_rows holds_data)
     docker compose exec --no-tty "$service" bash -c \
         "set -euo pipefail; $functions; postgres_client; $name \"\$@\"" "$name" "$@"
 }
@@ -116,6 +142,15 @@ end_abandoned() {
     psql --no-psqlrc --no-password --quiet --tuples-only --set=ON_ERROR_STOP=1 --output=/dev/null --command \
         "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
             WHERE application_name = 'slipway' AND datname = current_database() AND pid <> pg_backend_pid()" </dev/null
+}
+
+# holds_data: prints yes when there is a table, a view or a sequence, or a large
+# object, and no when there is none.
+holds_data() {
+    psql --no-psqlrc --no-password --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --command \
+        "SELECT CASE WHEN EXISTS (SELECT FROM pg_largeobject_metadata) OR EXISTS (SELECT FROM pg_class
+            JOIN pg_namespace ON pg_namespace.oid = relnamespace
+            WHERE nspname !~ '^pg_' AND nspname <> 'information_schema') THEN 'yes' ELSE 'no' END"
 }
 
 dump_database() {

@@ -123,6 +123,40 @@ needs() {
     model_with_jobs | jq --raw-output --arg job "$1" '.services[$job].depends_on // {} | keys[]'
 }
 
+# older_job JOB: the id of a container of JOB that runs an image other than JOB's of
+# now, and so may not know the newest migrations; nothing when there is none.
+older_job() {
+    local live image now
+    local -a ids
+    live=$(live_jobs "$1")
+    [[ -n $live ]] || return 0
+    mapfile -t ids <<<"$live"
+    image=$(model_with_jobs | jq --raw-output --arg job "$1" --arg project "$COMPOSE_PROJECT_NAME" \
+        '.services[$job].image // "\($project)-\($job)"')
+    now=$(docker image inspect --format '{{.Id}}' "$image")
+    docker container inspect --format '{{.Image}} {{.Id}}' "${ids[@]}" |
+        awk -v now="$now" '$1 != now && !found++ { print $2 }'
+}
+
+# live_jobs JOB: the id of each container of JOB that runs, whoever started it, but
+# one that backs up or restores.
+live_jobs() {
+    containers "service=$1" | awk -v backup="$COMPOSE_PROJECT_NAME-database" \
+        '($2 == "running" || $2 == "restarting") && $3 != backup { print $1 }'
+}
+
+# backup_of JOB: "KIND SERVICE" of the database that JOB migrates: what the label
+# slipway.backup of JOB says, else the one PostgreSQL that JOB depends on, known by
+# what its official image has to be told; nothing when neither is there.
+backup_of() {
+    model_with_jobs | jq --raw-output --arg job "$1" '
+        .services as $all | $all[$job] |
+        (.labels["slipway.backup"] // "" | select(. != "")) //
+        ([.depends_on // {} | keys[] | select($all[.].environment // {} |
+            has("POSTGRES_PASSWORD") or has("POSTGRES_PASSWORD_FILE") or has("POSTGRES_HOST_AUTH_METHOD"))] |
+            select(length == 1) | "postgres \(.[0])")'
+}
+
 model_with_jobs() {
     COMPOSE_PROFILES=${COMPOSE_PROFILES:+$COMPOSE_PROFILES,}jobs ask_compose config --no-env-resolution --format json
 }

@@ -1,9 +1,13 @@
 // Command stand is what the containers of the tests run: a service that answers
-// every request, its healthcheck, and a job.
+// every request, its healthcheck, a job that adds a line to its database, and the
+// backup of that.
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/signal"
@@ -11,6 +15,8 @@ import (
 	"syscall"
 	"time"
 )
+
+const database = "/data/database"
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -40,10 +46,44 @@ func run(args []string) error {
 		}
 		fmt.Println("begins")
 		time.Sleep(pause)
+		if err := add("migrated\n"); err != nil {
+			return err
+		}
 		fmt.Println("ends")
 		os.Exit(code)
+	case "backup":
+		return backup()
+	case "inspect":
+		copied, err := io.ReadAll(os.Stdin)
+		if err == nil && len(copied) == 0 {
+			err = errors.New("the backup is empty")
+		}
+		return err
 	}
 	return nil
+}
+
+// add appends a line to the database.
+func add(line string) error {
+	file, err := os.OpenFile(database, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(line)
+	return errors.Join(err, file.Close())
+}
+
+// backup prints the database, and ends with 3 when there is none or as it is told.
+func backup() error {
+	if code, err := strconv.Atoi(os.Getenv("BACKUP_CODE")); err == nil && code != 0 {
+		os.Exit(code)
+	}
+	data, err := os.ReadFile(database)
+	if errors.Is(err, fs.ErrNotExist) {
+		os.Exit(3)
+	}
+	fmt.Print(string(data))
+	return err
 }
 
 // serve answers until it is told to stop, and then takes its time.
