@@ -37,8 +37,11 @@ func (p Prompt) lines(ctx context.Context, fields []huh.Field) error {
 			}
 		case <-ctx.Done(): // the read is left behind; it has nobody to answer to
 		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", ErrDeclined, context.Cause(ctx))
+		switch err := context.Cause(ctx); {
+		case errors.Is(err, errInputEnded):
+			return fmt.Errorf("%w: %w", ErrDeclined, err)
+		case err != nil:
+			return interruptedError{}
 		}
 	}
 	return nil

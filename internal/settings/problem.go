@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -8,6 +9,13 @@ import (
 
 // ErrDeclined is returned when the operator said no, or left, before anything was written.
 var ErrDeclined = errors.New("declined; nothing was changed")
+
+// interruptedError is ErrDeclined by Ctrl-C or a signal, which is context.Canceled as well.
+type interruptedError struct{}
+
+func (interruptedError) Error() string { return "interrupted; nothing was changed" }
+
+func (interruptedError) Unwrap() []error { return []error{ErrDeclined, context.Canceled} }
 
 // Problem is one reason why the configuration cannot be used. It names a place, never a value.
 type Problem struct {

@@ -136,8 +136,8 @@ func (p Prompt) form(ctx context.Context, fields ...huh.Field) error {
 	defer context.AfterFunc(ctx, program.Quit)()
 	_, err := program.Run()
 	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", ErrDeclined, ctx.Err())
+	case ctx.Err() != nil, form.State == huh.StateAborted: // Ctrl-C is a key here and no signal
+		return interruptedError{}
 	case err != nil:
 		return fmt.Errorf("ask on the terminal: %w", err)
 	case form.State != huh.StateCompleted:

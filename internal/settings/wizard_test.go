@@ -159,10 +159,13 @@ func (s *session) ends() error {
 	}
 }
 
-// declined checks that nothing was written.
-func (s *session) declined() {
+func (s *session) declined()    { s.t.Helper(); s.writesNothing(false) }
+func (s *session) interrupted() { s.t.Helper(); s.writesNothing(true) }
+
+// writesNothing checks how the wizard was left, and that nothing was written.
+func (s *session) writesNothing(interrupted bool) {
 	s.t.Helper()
-	if err := s.ends(); !errors.Is(err, ErrDeclined) {
+	if err := s.ends(); !errors.Is(err, ErrDeclined) || errors.Is(err, context.Canceled) != interrupted {
 		s.t.Errorf("the wizard returned %v", err)
 	}
 	if got := read(s.t, s.path); got != s.before {
@@ -228,7 +231,7 @@ func TestWizardLeavesTheFilesOnControlC(t *testing.T) {
 		s := start(t, false)
 		s.sees("Domain of the shop")
 		s.types("\x03")
-		s.declined()
+		s.interrupted()
 	})
 	t.Run("in the middle", func(t *testing.T) {
 		s := start(t, false)
@@ -236,13 +239,13 @@ func TestWizardLeavesTheFilesOnControlC(t *testing.T) {
 		s.types("shop.firm.de\r")
 		s.sees("Secret of the provider")
 		s.types("hunter2 hun\x03")
-		s.declined()
+		s.interrupted()
 	})
 	t.Run("at the summary", func(t *testing.T) {
 		s := start(t, false)
 		s.answers()
 		s.types("\x03")
-		s.declined()
+		s.interrupted()
 	})
 }
 
@@ -251,7 +254,7 @@ func TestWizardEndsWithItsContext(t *testing.T) {
 		s := start(t, accessible)
 		s.sees("Domain of the shop")
 		s.cancel()
-		s.declined()
+		s.interrupted()
 		s.types("\r") // wakes the read that was left behind
 	}
 }
