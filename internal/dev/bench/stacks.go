@@ -41,6 +41,8 @@ func fronted(image, caddy, method string, port int) string {
     image: %s
     ports: ["127.0.0.1:%d:80"]
     volumes: ["./Caddyfile:/etc/caddy/Caddyfile:ro"]
+    dns_opt: ["ndots:1"]
+    dns_search: ["."]
   web:
     image: %s
     command: [serve]
@@ -55,21 +57,29 @@ const caddyfile = `{
 	admin off
 	auto_https off
 }
+
+(docker_dns) {
+	refresh 100ms
+	resolvers 127.0.0.11:53
+	dial_timeout 1s
+}
+
+(retries) {
+	lb_policy random
+	lb_try_duration 15s
+	lb_try_interval 50ms
+	transport http {
+		dial_timeout 250ms
+		response_header_timeout 30s
+	}
+}
+
 :80 {
 	reverse_proxy {
 		dynamic a web 8080 {
-			refresh 1s
-			resolvers 127.0.0.11:53
-			dial_timeout 1s
+			import docker_dns
 		}
-		lb_policy random
-		lb_try_duration 15s
-		lb_try_interval 100ms
-		fail_duration 1s
-		transport http {
-			dial_timeout 1s
-			response_header_timeout 30s
-		}
+		import retries
 	}
 }
 `
