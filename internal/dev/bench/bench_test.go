@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -195,21 +197,39 @@ func TestTheGapIsTheLongestTimeWithoutAGoodAnswer(t *testing.T) {
 	}
 }
 
-func TestTheDowntimeIsFromTheOldContainersEndToTheNewOnesStart(t *testing.T) {
-	events := `{"status":"start","id":"other","timeNano":5}
-{"status":"kill","id":"old","timeNano":10}
-{"status":"die","id":"old","timeNano":20}
-{"status":"create","id":"new","timeNano":30}
-{"status":"start","id":"new","timeNano":90}
-{"status":"health_status: healthy","id":"new","timeNano":95}
+func TestTheEnginesEventsSayWhenAContainerTookThePlaceOfAnother(t *testing.T) {
+	events := `{"Type":"container","Action":"start","Actor":{"ID":"other"},"timeNano":5}
+{"Type":"container","Action":"kill","Actor":{"ID":"old"},"timeNano":10}
+{"Type":"container","Action":"die","Actor":{"ID":"old"},"timeNano":20}
+{"Type":"container","Action":"create","Actor":{"ID":"new"},"timeNano":30}
+{"Type":"network","Action":"connect","Actor":{"ID":"net","Attributes":{"container":"new","name":"default"}},"timeNano":40}
+{"Type":"container","Action":"start","Actor":{"ID":"new","Attributes":{"image":"actor"}},"timeNano":90}
+{"Type":"container","Action":"health_status: healthy","Actor":{"ID":"new"},"timeNano":95}
 `
-	if got, err := downtime([]byte(events), "old", "new"); err != nil || got != 70 {
-		t.Errorf("%d, %v; want 70", got, err)
+	got, err := readSwap([]byte(events), "old", "new")
+	if err != nil || got.down() != 70 || got.started.Sub(got.starting) != 50 {
+		t.Errorf("%v, %v; want 70 without a container, the last 50 of them for the start", got, err)
 	}
-	if got, err := downtime([]byte(events), "old", "other"); err != nil || got != -15 {
-		t.Errorf("%d, %v; want -15: it was there before", got, err)
+	for _, c := range [][2]string{{"gone", "new"}, {"old", "other"}} {
+		if _, err := readSwap([]byte(events), c[0], c[1]); err == nil {
+			t.Errorf("%q and %q: not all of it is there, and yet it says when", c[0], c[1])
+		}
 	}
-	if _, err := downtime([]byte(events), "gone", "new"); err == nil {
-		t.Error("no end of the old one, and yet a time")
+}
+
+func TestTheServiceStandsBehindTheCaddyOfTheReferenceStack(t *testing.T) {
+	for name, c := range map[string]struct{ bench, first, last string }{
+		"caddy/Caddyfile":         {caddyfile, "(docker_dns) {\n", "\n}\n\n{$DOMAIN}"},
+		"compose.production.yaml": {fronted("actor", "caddy", "replace", 80), "    dns_opt:", "    networks:\n"},
+	} {
+		reference, err := os.ReadFile(filepath.Join("..", "..", "..", "stack", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, after, began := strings.Cut(string(reference), c.first)
+		same, _, ended := strings.Cut(after, c.last)
+		if !began || !ended || !strings.Contains(c.bench, c.first+same) {
+			t.Errorf("%s has, and the bench has not:\n%s%s", name, c.first, same)
+		}
 	}
 }

@@ -7,43 +7,56 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"slipway/internal/compose"
 )
 
-// down is how long nothing of a service ran while one container took the place of another: what of a gap is the
-// engine's and the deployer's, and not the proxy's. Below zero, the new one was there before the old one went.
-func (s *side) down(ctx context.Context, old, successor string, since, until time.Time) (time.Duration, error) {
-	stamp := func(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()) }
-	said, err := execute(ctx, s.dir, nil, "docker", "events", "--format", "{{json .}}", "--filter", "type=container",
-		"--filter", "label="+compose.ProjectLabel+"="+s.project, "--since", stamp(since), "--until", stamp(until))
-	if err != nil {
-		return 0, err
-	}
-	return downtime([]byte(said.stdout), old, successor)
+// swap is when one container took the place of another, as the engine says.
+type swap struct {
+	died     time.Time // the old one's end
+	starting time.Time // the engine began to start the new one
+	started  time.Time
 }
 
-// downtime reads docker's events for the end of one container and the start of the other.
-func downtime(events []byte, old, successor string) (time.Duration, error) {
-	var died, started int64
+// down is how long nothing of the service ran: what of a gap is the engine's and the deployer's, and not the proxy's.
+// Below zero, the new one was there before the old one went.
+func (s swap) down() time.Duration { return s.started.Sub(s.died) }
+
+func (s *side) swapped(ctx context.Context, old, successor string, since, until time.Time) (swap, error) {
+	stamp := func(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()) }
+	said, err := execute(ctx, s.dir, nil, "docker", "events", "--format", "{{json .}}", "--filter", "type=container",
+		"--filter", "type=network", "--since", stamp(since), "--until", stamp(until))
+	if err != nil {
+		return swap{}, err
+	}
+	return readSwap([]byte(said.stdout), old, successor)
+}
+
+// readSwap finds the two containers in docker's events. Joining its network is the first that is heard of a start.
+func readSwap(events []byte, old, successor string) (swap, error) {
+	var s swap
 	for line := range bytes.Lines(events) {
 		var event struct {
-			ID       string `json:"id"`
-			Status   string `json:"status"`
-			TimeNano int64  `json:"timeNano"`
+			Type, Action string
+			Actor        struct {
+				ID         string
+				Attributes struct{ Container string }
+			}
+			TimeNano int64
 		}
 		if err := json.Unmarshal(line, &event); err != nil {
-			return 0, fmt.Errorf("read the engine's events: %w", err)
+			return swap{}, fmt.Errorf("read the engine's events: %w", err)
 		}
-		switch {
-		case event.ID == old && event.Status == "die":
-			died = event.TimeNano
-		case event.ID == successor && event.Status == "start":
-			started = event.TimeNano
+		at := time.Unix(0, event.TimeNano)
+		switch what := event.Type + " " + event.Action; {
+		case what == "container die" && event.Actor.ID == old:
+			s.died = at
+		case what == "network connect" && event.Actor.Attributes.Container == successor:
+			s.starting = at
+		case what == "container start" && event.Actor.ID == successor:
+			s.started = at
 		}
 	}
-	if died == 0 || started == 0 {
-		return 0, errors.New("the engine's events do not say when a container took the place of another")
+	if s.died.IsZero() || s.starting.IsZero() || s.started.IsZero() {
+		return swap{}, errors.New("the engine's events do not say when a container took the place of another")
 	}
-	return time.Duration(started - died), nil
+	return s, nil
 }

@@ -36,7 +36,8 @@ func underTraffic(ctx context.Context, p *place, rounds int) ([]row, error) {
 		{name: load + "surge: dropped", compose: compose.dropped(), slipway: surge.dropped(), limit: "0 of 100000"},
 		against(load+"surge: gap", "s", compose.gaps, surge.gaps, 0),
 		{name: load + "replace: dropped", compose: compose.dropped(), slipway: replace.dropped()},
-		within(load+"replace: gap", "s", compose.gaps, replace.gaps, 0.5),
+		against(load+"replace: gap", "s", compose.gaps, replace.gaps, 0),
+		within(load+"replace: gap less the service's own start", "s", compose.rests, replace.rests, 0.5),
 		against(load+"replace: no container", "s", compose.downs, replace.downs, 0),
 	}
 	switch {
@@ -62,6 +63,7 @@ type behindCaddy struct {
 	url   string
 	bring func(*side) error // makes the changed stack run
 	gaps  series
+	rests series // of the gaps, without the new container's start until it answers
 	downs series
 	total traffic
 }
@@ -112,12 +114,17 @@ func (b *behindCaddy) round(ctx context.Context) func(int) error {
 		if is["web"].ID == was["web"].ID || is["caddy"].ID != was["caddy"].ID {
 			return fmt.Errorf("web and nothing else was to be replaced")
 		}
-		down, err := b.down(ctx, was["web"].ID, is["web"].ID, began, time.Now())
+		swap, err := b.swapped(ctx, was["web"].ID, is["web"].ID, began, time.Now())
 		if err != nil {
 			return err
 		}
-		b.downs.add(down)
+		answered, err := b.answered(ctx)
+		if err != nil {
+			return err
+		}
+		b.downs.add(swap.down())
 		b.gaps.add(came.gap)
+		b.rests.add(came.gap - answered.Sub(swap.starting))
 		b.total.sent += came.sent
 		b.total.dropped += came.dropped
 		if b.total.first == "" {
