@@ -2,6 +2,7 @@ package targets
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +20,7 @@ import (
 // A value that is there is kept. Missing ones come from the environment, from defaults, are generated (secrets), or are
 // asked for on a terminal; without one, all missing keys are listed at once. The env file keeps its order and comments,
 // has mode 0600, and its former content is kept beside it. -yes confirms the summary. Exit 3 when a value is missing,
-// refused or declined; then nothing was written.
+// refused or declined, and nothing was written; or when a domain that was entered does not lead here, and it was.
 func Config(ctx context.Context, yes *bool) error {
 	return enter(ctx, "config", true, options{yes: deref(yes)}, func(ctx context.Context, _ *session) error {
 		return config(ctx)
@@ -60,7 +61,11 @@ func config(ctx context.Context) error {
 				written.Files[i] = filepath.Join(s.stack.Dir, rel)
 			}
 		}
-		return "wrote " + strings.Join(written.Files, ", "), s.domainLeadsHere(ctx)
+		wrote := "wrote " + strings.Join(written.Files, ", ")
+		if err := s.domainLeadsHere(ctx); err != nil {
+			return "", fmt.Errorf("%s; but %w", wrote, err)
+		}
+		return wrote, nil
 	})
 }
 

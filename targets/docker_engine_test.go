@@ -42,7 +42,7 @@ func (e playedEngine) routes() *http.ServeMux {
 	mux.HandleFunc("GET /version", e.answer(func(*world, *http.Request) (any, error) {
 		return map[string]string{"Version": "28.0.0", "ApiVersion": "1.48", "MinAPIVersion": "1.24"}, nil
 	}))
-	mux.HandleFunc("GET /containers/json", e.answer(listed))
+	mux.HandleFunc("GET /containers/json", e.answer(containersListed))
 	mux.HandleFunc("GET /containers/{id}/json", e.answer(func(w *world, r *http.Request) (any, error) {
 		c, err := w.container(r.PathValue("id"))
 		if err != nil {
@@ -102,8 +102,8 @@ func (e playedEngine) answer(of func(*world, *http.Request) (any, error)) http.H
 	}
 }
 
-// listed are the containers that have every label that is asked for.
-func listed(w *world, r *http.Request) (any, error) {
+// containersListed are the containers that have every label that is asked for.
+func containersListed(w *world, r *http.Request) (any, error) {
 	var filters struct{ Label, Publish map[string]bool }
 	if err := json.Unmarshal([]byte(r.URL.Query().Get("filters")), &filters); err != nil {
 		return nil, err
