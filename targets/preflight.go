@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 
 	"slipway/internal/compose"
@@ -35,7 +36,10 @@ func Preflight(ctx context.Context, json *bool) error {
 func preflight(ctx context.Context) error {
 	return phase(ctx, "preflight", "", exitRefused, func(ctx context.Context, s *session) (string, error) {
 		if s.target != "preflight" {
-			go func() { _, _ = s.written() }() // config asks for it next, and for its error
+			go func() { _, _ = s.written() }() // who asks for them next learns of their errors
+			if !s.options.skips("prerequisites") {
+				go func() { _, _ = s.machineMissing() }()
+			}
 		}
 		findings := host.Run(ctx, s.checks())
 		if err := ctx.Err(); err != nil {
@@ -87,7 +91,7 @@ func (s *session) checks() []host.Check {
 		host.Distribution("/etc/os-release"), host.Kernel(), host.Clock(),
 		host.ComposeFiles(s.dir, s.project.Files, s.dest.Files), host.StateDirectory(dir),
 	}
-	checks = append(checks, host.Engine(engineFacts, missing)...)
+	checks = append(checks, host.Engine(s.engineFacts, missing)...)
 	checks = append(checks, s.modelChecks()...)
 	if domain := s.setting(s.dest.Domain); domain != "" && !s.private() {
 		checks = append(checks, host.DNS(domain, nil))
@@ -95,8 +99,12 @@ func (s *session) checks() []host.Check {
 	return checks
 }
 
-func engineFacts(ctx context.Context) (host.EngineFacts, error) {
-	v, err := compose.Versions(ctx)
+func (s *session) engineFacts(ctx context.Context) (host.EngineFacts, error) {
+	known := s.knownTools()
+	v, err := compose.Versions(ctx, known)
+	if !maps.Equal(known.Files, v.Files) {
+		s.keepTools(v.Tools)
+	}
 	if errors.Is(err, compose.ErrNoDocker) || errors.Is(err, compose.ErrNoEngine) {
 		err = nil
 	}

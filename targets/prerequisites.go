@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"slipway/checkpoints"
 	"slipway/internal/console"
@@ -29,22 +30,16 @@ func Prerequisites(ctx context.Context, skip *string) error {
 func prerequisites(ctx context.Context) error {
 	mgDeps(ctx, preflight)
 	return phase(ctx, "prerequisites", "preflight", exitRefused, func(ctx context.Context, s *session) (string, error) {
-		parts := []string{"engine", "compose", "buildx", "tools"}
-		if s.dest.Firewall {
-			parts = append(parts, "firewall", "fail2ban")
-		}
-		wanted := parts[:0:0]
-		for _, part := range parts {
-			if !s.options.skips(part) {
-				wanted = append(wanted, part)
-			}
-		}
-		missing, err := s.missingParts(ctx, slices.DeleteFunc(slices.Clone(wanted), s.seenByPreflight))
+		missing, err := s.missingParts(ctx, slices.DeleteFunc(slices.Clone(dockerParts), s.seenByPreflight))
 		if err != nil {
 			return "", err
 		}
-		if len(missing) == 0 {
-			return fmt.Sprintf("%s: present", strings.Join(wanted, ", ")), nil
+		more, err := s.machineMissing()
+		if err != nil {
+			return "", err
+		}
+		if missing = append(missing, more...); len(missing) == 0 {
+			return fmt.Sprintf("%s: present", strings.Join(append(slices.Clone(dockerParts), s.machineParts()...), ", ")), nil
 		}
 		for _, part := range missing {
 			if _, err := s.do(ctx, s.part(part)); err != nil {
@@ -55,9 +50,27 @@ func prerequisites(ctx context.Context) error {
 	})
 }
 
+// partsLimit bounds the look at what is installed.
+const partsLimit = 30 * time.Second
+
+// dockerParts are those that preflight looks at too.
+var dockerParts = []string{"engine", "compose", "buildx"}
+
+// machineParts are the others that are wanted here.
+func (s *session) machineParts() []string {
+	parts := []string{"tools"}
+	if s.dest.Firewall {
+		parts = append(parts, "firewall", "fail2ban")
+	}
+	return slices.DeleteFunc(parts, s.options.skips)
+}
+
 // seenByPreflight tells that preflight found the part there, and new enough.
 func (s *session) seenByPreflight(part string) bool {
-	check := map[string]string{"engine": "docker", "compose": "compose", "buildx": "buildx"}[part]
+	check := part
+	if part == "engine" {
+		check = "docker"
+	}
 	return slices.ContainsFunc(s.findings, func(f host.Finding) bool { return f.Name == check && f.State == host.StateOK })
 }
 
@@ -78,6 +91,9 @@ func (s *session) part(name string) checkpoints.Step {
 
 // missingParts asks prerequisites.sh which of the parts are not there.
 func (s *session) missingParts(ctx context.Context, parts []string) ([]string, error) {
+	if len(parts) == 0 {
+		return nil, nil
+	}
 	lines, code, err := s.ask(ctx, "prerequisites.sh", append([]string{"check"}, parts...)...)
 	if err != nil {
 		return nil, err

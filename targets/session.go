@@ -38,9 +38,12 @@ type session struct {
 	run      *checkpoints.Run
 	passed   map[string]bool // phases that passed in this invocation
 	failure  error
-	written  func() ([]byte, error) // the compose files as they are written, asked for once
-	findings []host.Finding         // of preflight
-	found    *verified              // what verify found
+	findings []host.Finding // of preflight
+	found    *verified      // what verify found
+
+	// Asked for once, by preflight for those that come after it.
+	written        func() ([]byte, error)   // the compose files as they are written
+	machineMissing func() ([]string, error) // the parts that preflight does not look at and are not there
 
 	mu          sync.Mutex
 	doing       string
@@ -93,6 +96,11 @@ func open(target string) (*session, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), previewLimit)
 		defer cancel()
 		return s.project.Uninterpolated(ctx)
+	})
+	s.machineMissing = sync.OnceValues(func() ([]string, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), partsLimit)
+		defer cancel()
+		return s.missingParts(ctx, s.machineParts())
 	})
 	current = s
 	return s, nil

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,7 +67,7 @@ echo "errors pretty printing info" >&2; exit 1`)
 	_, errLogs := Logs(ctx, "id", 1)
 	_, errImages := ImageIDs(ctx, "x")
 	_, errVolume := VolumeIdentity(ctx, "x")
-	v, errVersions := Versions(ctx)
+	v, errVersions := Versions(ctx, Tools{})
 	for i, err := range []error{errList, errExec, errLogs, errImages, errVolume, errVersions} {
 		if !errors.Is(err, ErrNoEngine) {
 			t.Errorf("%d: %v", i, err)
@@ -76,7 +77,7 @@ echo "errors pretty printing info" >&2; exit 1`)
 		t.Errorf("%+v: what needs no engine is known all the same", v)
 	}
 	t.Setenv("PATH", t.TempDir())
-	if _, err := Versions(ctx); !errors.Is(err, ErrNoDocker) {
+	if _, err := Versions(ctx, Tools{}); !errors.Is(err, ErrNoDocker) {
 		t.Errorf("%v", err)
 	}
 }
@@ -84,8 +85,8 @@ echo "errors pretty printing info" >&2; exit 1`)
 func TestClientOlderThan25IsAskedForItsVersion(t *testing.T) {
 	engineSays(t, map[string]http.HandlerFunc{"GET /version": text(`{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12"}`)})
 	dockerSays(t, `case "$1" in info) echo '{"Plugins":[]}' ;; version) echo 20.10.24 ;; esac`)
-	v, err := Versions(t.Context())
-	if err != nil || v != (Installed{Client: "20.10.24", Engine: "20.10.24", API: "1.41", MinAPI: "1.12"}) {
+	v, err := Versions(t.Context(), Tools{})
+	if err != nil || v.Client != "20.10.24" || v.Engine != "20.10.24" || v.API != "1.41" || v.MinAPI != "1.12" {
 		t.Errorf("%+v, %v", v, err)
 	}
 }
@@ -223,5 +224,46 @@ func TestEventsLeaveOutProbesAndEndWithTheStream(t *testing.T) {
 	if len(got) != 2 || got[0].Service != "web" || got[0].Action != "health_status: healthy" ||
 		got[1].ExitCode != 137 || got[1].Time.Year() != 2026 {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestToolsAreAskedAgainOnlyWhenTheirFilesChange(t *testing.T) {
+	engineSays(t, map[string]http.HandlerFunc{"GET /version": text(`{"Version":"28.0.0"}`)})
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	plugin := filepath.Join(t.TempDir(), "docker-compose")
+	dockerSays(t, fmt.Sprintf(`echo '{"Version":"28.0.0","Plugins":[{"Name":"compose","Version":"v5.6.0","Path":%q}]}'`, plugin))
+	if err := os.WriteFile(plugin, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first, err := Versions(t.Context(), Tools{})
+	if err != nil || !first.Unchanged() {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	docker, err := exec.LookPath("docker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []struct {
+		name string
+		make func() error
+	}{
+		{"another plugin", func() error { return os.WriteFile(plugin, []byte("newer"), 0o600) }},
+		{"no plugin", func() error { return os.Remove(plugin) }},
+		{"one that comes first", func() error { return os.MkdirAll(filepath.Join(os.Getenv("DOCKER_CONFIG"), "cli-plugins"), 0o700) }},
+		{"another docker", func() error { return os.WriteFile(docker, []byte("#!/bin/sh\necho '{\"Version\":\"29\"}'"), 0o700) }}, //nolint:gosec // to be run
+	} {
+		known, err := askTools(t.Context())
+		if err != nil || !known.Unchanged() {
+			t.Fatalf("%s: %+v, %v", change.name, known, err)
+		}
+		if err := change.make(); err != nil {
+			t.Fatal(err)
+		}
+		if known.Unchanged() {
+			t.Errorf("%s: what was said before is believed", change.name)
+		}
+	}
+	if last, err := Versions(t.Context(), first.Tools); err != nil || last.Client != "29" {
+		t.Errorf("%+v, %v", last, err)
 	}
 }

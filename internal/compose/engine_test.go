@@ -80,7 +80,7 @@ func TestEngineAnswersEveryQuestion(t *testing.T) {
 	if err != nil || m.Services["web"].Replicas != 2 || m.Services["web"].Context != p.Dir {
 		t.Errorf("%+v, %v", m, err)
 	}
-	if v, err := Versions(ctx); err != nil || v.Engine == "" || v.API == "" || v.Compose == "" {
+	if v, err := Versions(ctx, Tools{}); err != nil || v.Engine == "" || v.API == "" || v.Compose == "" {
 		t.Errorf("%+v, %v", v, err)
 	}
 	run(t, p.Dir, "docker", "rm", "-f", c.ID)

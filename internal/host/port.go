@@ -31,6 +31,10 @@ func (p Port) proto() string { return cmp.Or(p.Proto, "tcp") }
 // named by its process alone.
 func Ports(wanted []Port, own func(Port) bool, container func(context.Context, Port) string) Check {
 	return Check{Name: "ports", Look: func(ctx context.Context) Finding {
+		wanted, all := slices.DeleteFunc(slices.Clone(wanted), own), len(wanted)
+		if len(wanted) == 0 {
+			return portsFree(all)
+		}
 		sockets, err := net.ConnectionsWithoutUidsWithContext(ctx, "inet")
 		if err != nil {
 			return Warn(fmt.Sprintf("open sockets cannot be read: %v", err), "look with: ss -tulpn")
@@ -43,15 +47,15 @@ func Ports(wanted []Port, own func(Port) bool, container func(context.Context, P
 			}
 			return processName(ctx, pid)
 		}
-		return judgePorts(wanted, sockets, own, holder)
+		return judgePorts(wanted, all, sockets, holder)
 	}}
 }
 
-func judgePorts(wanted []Port, sockets []net.ConnectionStat, own func(Port) bool, holder func(Port, int32) string) Finding {
+func judgePorts(wanted []Port, all int, sockets []net.ConnectionStat, holder func(Port, int32) string) Finding {
 	var held, numbers []string
 	for _, port := range wanted {
 		at := slices.IndexFunc(sockets, func(s net.ConnectionStat) bool { return occupies(s, port) })
-		if at < 0 || own(port) {
+		if at < 0 {
 			continue
 		}
 		held = append(held, fmt.Sprintf("%s, wanted by %s, is held by %s", port, port.Service, holder(port, sockets[at].Pid)))
@@ -61,7 +65,11 @@ func judgePorts(wanted []Port, sockets []net.ConnectionStat, own func(Port) bool
 		return Fail(strings.Join(held, "; "),
 			"stop what holds them, or publish others; look with: ss -tulpn '"+strings.Join(numbers, " or ")+"'")
 	}
-	return OK(fmt.Sprintf("%d wanted, all free or held by this stack", len(wanted)))
+	return portsFree(all)
+}
+
+func portsFree(wanted int) Finding {
+	return OK(fmt.Sprintf("%d wanted, all free or held by this stack", wanted))
 }
 
 // occupies says whether a socket keeps others from listening on a port.

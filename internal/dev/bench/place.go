@@ -43,7 +43,7 @@ func newPlace(ctx context.Context, out *console.Console, withCaddy bool) (*place
 		return p, fmt.Errorf("make a folder: %w", err)
 	}
 	p.dir, p.binary = dir, filepath.Join(dir, "bin", "mage")
-	versions, err := compose.Versions(ctx)
+	versions, err := compose.Versions(ctx, compose.Tools{})
 	if err != nil {
 		return p, err
 	}
