@@ -49,7 +49,7 @@ func (p Project) Events(ctx context.Context) (<-chan Event, error) {
 				case <-ctx.Done():
 					return
 				}
-			case <-stream.Err: // its end is told by the closed channel; whoever looks next learns the cause
+			case <-stream.Err: //nolint:errcheck // the closed channel tells the end; whoever looks next learns the cause
 				return
 			}
 		}
