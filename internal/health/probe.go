@@ -17,7 +17,7 @@ import (
 
 const (
 	askTimeout = 5 * time.Second
-	passPause  = 5 * time.Millisecond // between passes in a row
+	passPause  = time.Millisecond // between passes in a row
 	mostBody   = 1 << 20
 )
 
