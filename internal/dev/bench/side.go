@@ -103,8 +103,9 @@ func removeOnce(ctx context.Context, project string) error {
 		if err != nil {
 			return err
 		}
-		if ids := strings.Fields(listed.stdout); len(ids) > 0 {
-			if _, err := execute(ctx, ".", nil, append(append([]string{"docker"}, kind[1]...), ids...)...); err != nil {
+		// One after the other: engine 20.10 loses count of a network's endpoints when many containers leave it at once.
+		for _, id := range strings.Fields(listed.stdout) {
+			if _, err := execute(ctx, ".", nil, append(append([]string{"docker"}, kind[1]...), id)...); err != nil {
 				return err
 			}
 		}
