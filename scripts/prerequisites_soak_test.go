@@ -125,3 +125,65 @@ func outside(t *testing.T, name string, args ...string) string {
 	}
 	return string(out)
 }
+
+// TestPlainDebianIsDeployedTo is the main job on a machine with Go and apt alone: a clone, one command, a stack that
+// answers; a second checkout in another folder, which recreates nothing; and an engine that is killed while a deployment
+// replaces a service, after which the next one ends well.
+func TestPlainDebianIsDeployedTo(t *testing.T) {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range []string{"", "tools", "stack/app"} {
+		outside(t, "go", "mod", "download", "-C", filepath.Join(root, module))
+	}
+	d := newPlainDebian(t)
+	d.run(t, "shared", "apt-get -q update && apt-get -q -y install --no-install-recommends git && "+
+		"apt-get -q -y --download-only --no-install-recommends install docker.io ca-certificates cgroupfs-mount jq curl")
+	out := d.run(t, "alone", `for folder in first second; do
+    git -c safe.directory='*' clone -q /slipway /srv/$folder
+done
+! command -v docker || exit 1
+cd /srv/first
+go tool mage deploy 2>&1
+curl -fsS 127.0.0.1:3000/health/ready
+curl -fsS -d '{"sensor":"bare","celsius":-18.5}' 127.0.0.1:3000/readings
+curl -fsS '127.0.0.1:3000/readings?sensor=bare'
+docker ps --format '{{.Names}} {{.Status}}'
+docker inspect --format '{{.Id}} {{.State.StartedAt}}' $(docker ps -q) | sort >/before
+cd /srv/second
+go tool mage deploy 2>&1
+docker inspect --format '{{.Id}} {{.State.StartedAt}}' $(docker ps -q) | sort >/after
+cmp /before /after
+echo '--- the engine is killed'
+printf '\nvar _ = "changed"\n' >>stack/app/main.go
+(code=0; go tool mage deploy || code=$?; echo "killed deploy: exit $code") >/killed 2>&1 &
+until grep -q '^run   rollout.backend' /killed; do sleep 0.05; done
+kill -KILL "$(pidof dockerd)"
+sleep 1
+bash scripts/prerequisites.sh engine 2>&1
+wait $!
+cat /killed
+echo '--- and the next one'
+go tool mage deploy 2>&1
+curl -fsS '127.0.0.1:3000/readings?sensor=bare'
+docker ps --format '{{.Names}} {{.Status}}'
+go tool mage down 2>&1`)
+	for _, want := range []string{
+		"installed engine, compose, buildx, tools", `"database":"connected"`, `"sensor":"bare"`,
+		"freshtrack-backend-1 Up", "freshtrack-worker-1 Up", "freshtrack-frontend-1 Up", "skip  rollout            unchanged",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("lacks %q", want)
+		}
+	}
+	before, after, _ := strings.Cut(out, "--- and the next one")
+	for when, said := range map[string]string{"at first": before, "in the end": after} {
+		if strings.Count(said, "(healthy)") != 3 || !strings.Contains(said, `"sensor":"bare"`) {
+			t.Errorf("%s: three services are to be healthy, and the reading there", when)
+		}
+	}
+	if t.Failed() {
+		t.Log(out)
+	}
+}

@@ -88,7 +88,7 @@ func (s *session) checks() []host.Check {
 	dir, _ := stateDir(s.project)
 	checks := []host.Check{
 		host.Memory(minimumMemory), host.CPU(recommendedCPUs), host.Disk(dockerRoot, minimumDisk), host.Inodes(dockerRoot, minimumInodes),
-		host.Distribution("/etc/os-release"), host.Kernel(), host.Clock(),
+		host.Distribution("/etc/os-release"), host.Kernel(missing), host.Clock(),
 		host.ComposeFiles(s.dir, s.project.Files, s.dest.Files), host.StateDirectory(dir),
 	}
 	checks = append(checks, host.Engine(s.engineFacts, missing)...)

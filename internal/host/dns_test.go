@@ -52,7 +52,7 @@ func TestAllChecksEndInTimeWithoutANetwork(t *testing.T) {
 		Memory(1 << 60),
 		CPU(1),
 		Disk(t.TempDir(), 1),
-		Kernel(),
+		Kernel(StateFail),
 		Clock(),
 		Ports([]Port{{Number: number, Service: "caddy"}}, func(Port) bool { return false }, nil),
 		DNS("shop.example", silentResolver(t)),

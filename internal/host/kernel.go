@@ -11,8 +11,9 @@ import (
 )
 
 // Kernel checks what a container engine needs of the kernel: control groups
-// that are mounted, and the overlay file system.
-func Kernel() Check {
+// that are mounted, and the overlay file system. missing is the state where no
+// control groups are: a warning when prerequisites is about to mount them.
+func Kernel(missing string) Check {
 	return Check{Name: "kernel", Late: StateWarn, Look: func(ctx context.Context) Finding {
 		release, err := gopsutil.KernelVersionWithContext(ctx)
 		if err != nil {
@@ -26,15 +27,17 @@ func Kernel() Check {
 		if err != nil {
 			return Warn(err.Error(), "look with: cat /proc/filesystems")
 		}
-		return judgeKernel(release, mounts, strings.Fields(string(filesystems)))
+		return judgeKernel(release, missing, mounts, strings.Fields(string(filesystems)))
 	}}
 }
 
-func judgeKernel(release string, mounts []disk.PartitionStat, filesystems []string) Finding {
+func judgeKernel(release, missing string, mounts []disk.PartitionStat, filesystems []string) Finding {
 	cgroup := cgroupVersion(mounts)
 	if cgroup == "" {
-		return Fail(release+": no control groups are mounted, containers cannot start",
-			"apt-get install cgroupfs-mount && cgroupfs-mount, or boot with systemd")
+		return Finding{
+			State: missing, Detail: release + ": no control groups are mounted, containers cannot start",
+			Remedy: "mage prerequisites mounts them with cgroupfs-mount; or boot with systemd",
+		}
 	}
 	overlay := false
 	for _, name := range filesystems {

@@ -49,10 +49,11 @@ func TestMachineIsJudgedByItsFacts(t *testing.T) {
 		{"clock adrift", judgeClock(false, 0), StateWarn, "not synchronised"},
 		{"clock kept", judgeClock(true, 12345*time.Microsecond), StateOK, "12ms off"},
 
-		{"cgroup v1", judgeKernel("6.1.0", mounts("tmpfs", "cgroup2", "cgroup"), []string{"nodev", "overlay"}), StateOK, "6.1.0, cgroup v1, overlay"},
-		{"cgroup v2", judgeKernel("6.1.0", mounts("cgroup2"), []string{"overlay"}), StateOK, "cgroup v2"},
-		{"no cgroup", judgeKernel("6.1.0", mounts("tmpfs"), []string{"overlay"}), StateFail, "no control groups"},
-		{"no overlay", judgeKernel("6.1.0", mounts("cgroup2"), []string{"ext4"}), StateWarn, "overlay is not loaded"},
+		{"cgroup v1", judgeKernel("6.1.0", StateFail, mounts("tmpfs", "cgroup2", "cgroup"), []string{"nodev", "overlay"}), StateOK, "6.1.0, cgroup v1, overlay"},
+		{"cgroup v2", judgeKernel("6.1.0", StateFail, mounts("cgroup2"), []string{"overlay"}), StateOK, "cgroup v2"},
+		{"no cgroup", judgeKernel("6.1.0", StateFail, mounts("tmpfs"), []string{"overlay"}), StateFail, "no control groups"},
+		{"no cgroup yet", judgeKernel("6.1.0", StateWarn, mounts("tmpfs"), []string{"overlay"}), StateWarn, "no control groups"},
+		{"no overlay", judgeKernel("6.1.0", StateFail, mounts("cgroup2"), []string{"ext4"}), StateWarn, "overlay is not loaded"},
 	})
 }
 
