@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"time"
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
@@ -123,5 +124,6 @@ func (s *session) registriesAnswer(ctx context.Context) bool {
 	for _, service := range services {
 		refs = append(refs, service.Image)
 	}
-	return len(host.Failed(askRegistries(ctx, refs))) == 0
+	const patience = 5 * time.Second // a slow one is no reason to try again
+	return len(host.Failed(askRegistries(ctx, refs, patience))) == 0
 }

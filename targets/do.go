@@ -18,6 +18,7 @@ func (s *session) do(ctx context.Context, step checkpoints.Step) (checkpoints.De
 	var result string
 	step.Run = func(ctx context.Context) (string, error) {
 		defer s.act(step.Name)()
+		s.acted = true
 		if !strings.HasPrefix(step.Name, "rollout.") { // which forgets with each of its acts
 			defer s.forget() // whatever the step is, it was not asked what it changes
 		}

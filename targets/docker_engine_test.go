@@ -135,7 +135,8 @@ func (e playedEngine) logs(w http.ResponseWriter, r *http.Request) {
 }
 
 // exec passes every healthcheck, unless a fault plays `docker exec`.
-func (e playedEngine) exec(w http.ResponseWriter, _ *http.Request) {
+func (e playedEngine) exec(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body) // else its writer finds the connection closed
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return

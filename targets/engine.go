@@ -10,7 +10,7 @@ import (
 )
 
 // engine is what the engine has, asked for once and believed until this run acts: the steps that find nothing to do all
-// ask for the same. Every question starts the docker command, which takes longer than its answer.
+// ask for the same.
 type engine struct {
 	images     map[string]string // of the whole model: reference -> id
 	containers []compose.Container

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 
 	"slipway/internal/compose"
@@ -46,6 +45,7 @@ func preflight(ctx context.Context) error {
 			return "", fmt.Errorf("interrupted: %w", err) // no check has said no
 		}
 		s.findings = findings
+		s.keepTools()
 		if s.options.json && s.target == "preflight" {
 			if err := s.console.JSON(findings); err != nil {
 				return "", err
@@ -100,11 +100,10 @@ func (s *session) checks() []host.Check {
 }
 
 func (s *session) engineFacts(ctx context.Context) (host.EngineFacts, error) {
-	known := s.knownTools()
-	v, err := compose.Versions(ctx, known)
-	if !maps.Equal(known.Files, v.Files) {
-		s.keepTools(v.Tools)
-	}
+	v, err := compose.Versions(ctx, s.knownTools())
+	s.mu.Lock()
+	s.tools = v.Tools
+	s.mu.Unlock()
 	if errors.Is(err, compose.ErrNoDocker) || errors.Is(err, compose.ErrNoEngine) {
 		err = nil
 	}

@@ -119,7 +119,7 @@ func reachableRegistries(ctx context.Context, seen preview) host.Finding {
 		return host.Warn("not looked at: "+firstLine(err), "docker image ls")
 	}
 	refs = slices.DeleteFunc(refs, func(ref string) bool { return here[ref] != "" })
-	for _, finding := range askRegistries(ctx, refs) {
+	for _, finding := range askRegistries(ctx, refs, host.DefaultLimit) {
 		if finding.State != host.StateOK {
 			return finding
 		}
@@ -128,7 +128,7 @@ func reachableRegistries(ctx context.Context, seen preview) host.Finding {
 }
 
 // askRegistries asks the registries of these images whether they answer, each once.
-func askRegistries(ctx context.Context, refs []string) []host.Finding {
+func askRegistries(ctx context.Context, refs []string, limit time.Duration) []host.Finding {
 	var registries []string
 	for _, ref := range refs {
 		registries = append(registries, compose.RegistryOf(ref))
@@ -136,7 +136,9 @@ func askRegistries(ctx context.Context, refs []string) []host.Finding {
 	slices.Sort(registries)
 	checks := []host.Check{}
 	for _, registry := range slices.Compact(registries) {
-		checks = append(checks, host.Registry(registry))
+		check := host.Registry(registry)
+		check.Limit = limit
+		checks = append(checks, check)
 	}
 	return host.Run(ctx, checks)
 }

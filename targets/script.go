@@ -105,6 +105,7 @@ func (s *session) ask(ctx context.Context, name string, args ...string) ([]strin
 	cmd := exec.CommandContext(ctx, "bash", append([]string{filepath.Join(s.store.Dir(), "scripts", name)}, args...)...) //nolint:gosec // our own script, argv
 	cmd.Dir = s.dir
 	cmd.Env = s.environ()
+	cmd.WaitDelay = time.Second
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()

@@ -36,6 +36,7 @@ type session struct {
 	started  time.Time
 	lock     *checkpoints.Lock
 	run      *checkpoints.Run
+	acted    bool            // a step of this run did something
 	passed   map[string]bool // phases that passed in this invocation
 	failure  error
 	findings []host.Finding // of preflight
@@ -50,6 +51,7 @@ type session struct {
 	resolved    *compose.Model
 	engine      engine
 	preflighted preflighted
+	tools       compose.Tools // as preflight was told
 }
 
 var current *session

@@ -2,6 +2,7 @@ package targets
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -19,9 +20,12 @@ func (s *session) knownTools() compose.Tools {
 	return known
 }
 
-// keepTools keeps them for the next run, where this is a run. Without, the next one asks again.
-func (s *session) keepTools(tools compose.Tools) {
-	if s.lock == nil || tools.Files == nil {
+// keepTools keeps them for the next run, where this is a run and nothing is missing. Without, the next one asks again.
+func (s *session) keepTools() {
+	s.mu.Lock()
+	tools := s.tools
+	s.mu.Unlock()
+	if s.lock == nil || tools.Compose == "" || tools.Buildx == "" || maps.Equal(tools.Files, s.knownTools().Files) {
 		return
 	}
 	if data, err := json.Marshal(tools); err == nil {

@@ -163,7 +163,7 @@ func (s *session) verifyServices(ctx context.Context) (health.Report, error) {
 	tell, done := s.progress(ctx)
 	defer done()
 	return health.Wait(ctx, health.Options{
-		Project: s.project, Services: health.Expected(model), Passes: s.options.passesWanted(), Window: settle, Recent: s.run != nil,
+		Project: s.project, Services: health.Expected(model), Passes: s.options.passesWanted(), Window: settle, Recent: s.run != nil && !s.acted,
 		Timeout: s.options.timeoutWanted(), Progress: tell,
 	})
 }

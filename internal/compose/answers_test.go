@@ -2,9 +2,11 @@ package compose
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -14,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // engineSays plays an engine that has these answers, by method and path.
@@ -93,24 +97,63 @@ func TestClientOlderThan25IsAskedForItsVersion(t *testing.T) {
 
 func TestContextOfTheDockerCommandIsFollowed(t *testing.T) {
 	engineSays(t, map[string]http.HandlerFunc{"GET /containers/json": text("[]")})
-	host := os.Getenv("DOCKER_HOST")
+	host, dir := os.Getenv("DOCKER_HOST"), t.TempDir()
 	t.Setenv("DOCKER_HOST", "")
-	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	dockerSays(t, fmt.Sprintf(`[ "$*" = "context inspect elsewhere" ] && echo '[{"Endpoints":{"docker":{"Host":%q}}}]'`, host))
-	config := filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json")
-	if err := os.WriteFile(config, []byte(`{"currentContext": "elsewhere"}`), 0o600); err != nil {
-		t.Fatal(err)
+	ask := func() error {
+		t.Setenv("DOCKER_CONFIG", filepath.Join(dir, rand.Text())) // another connection each time
+		if err := os.Symlink(dir, os.Getenv("DOCKER_CONFIG")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Project{Name: "demo"}.Containers(t.Context())
+		return err
 	}
-	if _, err := (Project{Name: "demo"}).Containers(t.Context()); err != nil {
+	for name, text := range map[string]string{
+		"config.json": `{"currentContext": "elsewhere"}`,
+		filepath.Join("contexts", "meta", digest.FromString("elsewhere").Encoded(), "meta.json"): fmt.Sprintf(
+			`{"Name": "elsewhere", "Metadata": {}, "Endpoints": {"docker": {"Host": %q}}}`, host),
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := ask(); err != nil {
 		t.Error(err)
 	}
-	if err := os.WriteFile(config, []byte(`{`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	t.Setenv("DOCKER_CONTEXT", "unknown")
-	if _, err := (Project{Name: "demo"}).Containers(t.Context()); err == nil {
-		t.Error("a context that docker does not know was taken for the default one")
+	if err := ask(); err == nil {
+		t.Error("a context that is not there was taken for the default one")
+	}
+	t.Setenv("DOCKER_HOST", host)
+	if err := ask(); err != nil {
+		t.Errorf("DOCKER_HOST goes before the context: %v", err)
+	}
+}
+
+func TestTLSOfTheEnvironmentIsTheDockerCommands(t *testing.T) {
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	for name, c := range map[string]struct {
+		env  map[string]string
+		host string
+		skip bool
+	}{
+		"nothing":               {nil, "unix:///var/run/docker.sock", false},
+		"a host without TLS":    {map[string]string{"DOCKER_HOST": "10.0.0.1", "DOCKER_CERT_PATH": "/nowhere"}, "tcp://10.0.0.1:2375", false},
+		"TLS, verified":         {map[string]string{"DOCKER_HOST": "tcp://10.0.0.1:2376", "DOCKER_TLS_VERIFY": "1"}, "tcp://10.0.0.1:2376", false},
+		"TLS, not verified":     {map[string]string{"DOCKER_HOST": "tcp://10.0.0.1:2376", "DOCKER_TLS": "1"}, "tcp://10.0.0.1:2376", true},
+		"TLS, and nothing more": {map[string]string{"DOCKER_TLS_VERIFY": "1"}, "tcp://localhost:2376", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, key := range []string{"DOCKER_HOST", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"} {
+				t.Setenv(key, c.env[key])
+			}
+			endpoint, err := endpointOfEnvironment()
+			if err != nil || endpoint.Host != c.host || endpoint.SkipTLSVerify != c.skip {
+				t.Errorf("%+v, %v", endpoint, err)
+			}
+		})
 	}
 }
 
@@ -128,7 +171,7 @@ func TestContainerThatVanishesBetweenTwoQuestionsIsLeftOut(t *testing.T) {
 
 func TestFailureIsNotTakenForNothingThere(t *testing.T) {
 	engineSays(t, map[string]http.HandlerFunc{"GET /": refused(http.StatusInternalServerError, "internal")})
-	if containers, err := Inspect(t.Context(), "a"); err == nil {
+	if containers, err := inspect(t.Context(), "a"); err == nil {
 		t.Errorf("%+v", containers)
 	}
 	if ids, err := ImageIDs(t.Context(), "a"); err == nil {
@@ -153,7 +196,8 @@ func TestImageIDsLeavesOutWhatTheEngineLacks(t *testing.T) {
 
 func TestExecTellsTheCommandsFailureFromTheEngines(t *testing.T) {
 	upgraded := func(then func(net.Conn)) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
+		return func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // else its writer finds the connection closed
 			conn, _, err := http.NewResponseController(w).Hijack()
 			if err != nil {
 				t.Error(err)
@@ -173,14 +217,20 @@ func TestExecTellsTheCommandsFailureFromTheEngines(t *testing.T) {
 		"POST /exec/check/start": upgraded(func(conn net.Conn) {
 			fmt.Fprint(conn, framed(1, "not "), framed(2, "ready\n"))
 		}),
-		"POST /exec/hangs/start": upgraded(func(net.Conn) { <-hanging }),
-		"GET /exec/check/json":   text(`{"ExitCode":1}`),
+		"POST /exec/hangs/start":    upgraded(func(net.Conn) { <-hanging }),
+		"GET /exec/check/json":      text(`{"ExitCode":1}`),
+		"POST /containers/cut/exec": text(`{"Id":"cut"}`),
+		"POST /exec/cut/start":      upgraded(func(net.Conn) {}),
+		"GET /exec/cut/json":        text(`{"Running":true,"ExitCode":null}`),
 	})
 	if output, code, err := Exec(t.Context(), "up", "check"); output != "not ready" || code != 1 || err != nil {
 		t.Errorf("%q, %d, %v", output, code, err)
 	}
 	if _, _, err := Exec(t.Context(), "stopped", "check"); err == nil {
 		t.Error("the engine's own failure was taken for the command's")
+	}
+	if _, _, err := Exec(t.Context(), "cut", "check"); err == nil {
+		t.Error("a command that still runs was taken for one that passed")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -236,7 +286,7 @@ func TestToolsAreAskedAgainOnlyWhenTheirFilesChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, err := Versions(t.Context(), Tools{})
-	if err != nil || !first.Unchanged() {
+	if err != nil || !first.unchanged() {
 		t.Fatalf("%+v, %v", first, err)
 	}
 	docker, err := exec.LookPath("docker")
@@ -253,13 +303,13 @@ func TestToolsAreAskedAgainOnlyWhenTheirFilesChange(t *testing.T) {
 		{"another docker", func() error { return os.WriteFile(docker, []byte("#!/bin/sh\necho '{\"Version\":\"29\"}'"), 0o700) }}, //nolint:gosec // to be run
 	} {
 		known, err := askTools(t.Context())
-		if err != nil || !known.Unchanged() {
+		if err != nil || !known.unchanged() {
 			t.Fatalf("%s: %+v, %v", change.name, known, err)
 		}
 		if err := change.make(); err != nil {
 			t.Fatal(err)
 		}
-		if known.Unchanged() {
+		if known.unchanged() {
 			t.Errorf("%s: what was said before is believed", change.name)
 		}
 	}

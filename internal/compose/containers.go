@@ -91,7 +91,7 @@ func (h *Healthcheck) Argv() []string {
 
 // Containers returns every container of the project, one-offs and stopped ones too.
 func (p Project) Containers(ctx context.Context) ([]Container, error) {
-	docker, err := engine(ctx)
+	docker, err := engine()
 	if err != nil {
 		return nil, err
 	}
@@ -105,15 +105,15 @@ func (p Project) Containers(ctx context.Context) ([]Container, error) {
 	for i, item := range listed.Items {
 		ids[i] = item.ID
 	}
-	return Inspect(ctx, ids...)
+	return inspect(ctx, ids...)
 }
 
 // inspectors is how many containers are asked about at once.
 const inspectors = 8
 
-// Inspect asks about containers. One that is not there, or vanished since it was listed, is left out.
-func Inspect(ctx context.Context, ids ...string) ([]Container, error) {
-	docker, err := engine(ctx)
+// inspect asks about containers. One that is not there, or vanished since it was listed, is left out.
+func inspect(ctx context.Context, ids ...string) ([]Container, error) {
+	docker, err := engine()
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +218,7 @@ func (r *rawContainer) container() Container {
 
 // Publisher names a container that publishes a port of the host; empty when there is none.
 func Publisher(ctx context.Context, port int) (string, error) {
-	docker, err := engine(ctx)
+	docker, err := engine()
 	if err != nil {
 		return "", err
 	}

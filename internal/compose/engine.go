@@ -2,16 +2,19 @@ package compose
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/docker/cli/cli/connhelper"
+	dockercontext "github.com/docker/cli/cli/context"
+	"github.com/docker/cli/cli/context/docker"
+	"github.com/docker/cli/cli/context/store"
+	"github.com/docker/cli/opts"
 	"github.com/moby/moby/client"
 )
 
@@ -22,20 +25,20 @@ var clients struct {
 }
 
 // engine is the one that the docker command would ask. Nothing is sent before the first question.
-func engine(ctx context.Context) (*client.Client, error) {
+func engine() (*client.Client, error) {
 	chosen := strings.Join([]string{os.Getenv("DOCKER_HOST"), os.Getenv("DOCKER_CONTEXT"), configFolder()}, "\x00")
 	clients.Lock()
 	defer clients.Unlock()
 	if known := clients.of[chosen]; known != nil {
 		return known, nil
 	}
-	options, err := connection(ctx)
+	options, err := connection()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("find the engine: %w", err)
 	}
-	made, err := client.New(append(options, client.WithAPIVersionFromEnv())...)
+	made, err := client.New(options...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to the engine: %w", err)
+		return nil, fmt.Errorf("find the engine: %w", err)
 	}
 	if clients.of == nil {
 		clients.of = map[string]*client.Client{}
@@ -44,107 +47,84 @@ func engine(ctx context.Context) (*client.Client, error) {
 	return made, nil
 }
 
-// connection finds the engine as the docker command does: DOCKER_HOST, else the context, else the local socket.
-func connection(ctx context.Context) ([]client.Opt, error) {
-	host := os.Getenv("DOCKER_HOST")
-	if host == "" {
-		name, err := contextName()
-		if err != nil {
-			return nil, err
-		}
-		if name != "" && name != "default" {
-			return contextConnection(ctx, name)
-		}
+// connection leads where the docker command would go: to DOCKER_HOST, else where the context does, else to the local
+// socket.
+func connection() ([]client.Opt, error) {
+	find := endpointOfEnvironment
+	name := os.Getenv("DOCKER_CONTEXT")
+	if name == "" {
+		name = configuration().CurrentContext
 	}
-	if strings.HasPrefix(host, "ssh://") {
-		return overSSH(host)
+	if os.Getenv("DOCKER_HOST") == "" && name != "" && name != "default" {
+		find = func() (docker.Endpoint, error) { return endpointOfContext(name) }
 	}
-	return []client.Opt{client.FromEnv}, nil
-}
-
-// contextName is the docker context that is in use; empty for none.
-func contextName() (string, error) {
-	if name := os.Getenv("DOCKER_CONTEXT"); name != "" {
-		return name, nil
-	}
-	data, err := os.ReadFile(filepath.Join(configFolder(), "config.json"))
-	if errors.Is(err, os.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("docker's configuration: %w", err)
-	}
-	var config struct {
-		CurrentContext string `json:"currentContext"`
-	}
-	if err := json.Unmarshal(data, &config); err != nil {
-		return "", fmt.Errorf("docker's configuration: read config.json: %w", err)
-	}
-	return config.CurrentContext, nil
-}
-
-func configFolder() string {
-	if dir := os.Getenv("DOCKER_CONFIG"); dir != "" {
-		return dir
-	}
-	home, err := os.UserHomeDir()
-	if err != nil { // then docker has no configuration either
-		return ""
-	}
-	return filepath.Join(home, ".docker")
-}
-
-// contextConnection leads where a docker context does.
-func contextConnection(ctx context.Context, name string) ([]client.Opt, error) {
-	out, err := ask(ctx, "docker context", nil, "context", "inspect", name)
+	endpoint, err := find()
 	if err != nil {
 		return nil, err
 	}
-	var contexts []struct {
-		Endpoints struct {
-			Docker struct{ Host string } `json:"docker"`
-		}
-		TLSMaterial struct {
-			Docker []string `json:"docker"`
-		}
-		Storage struct{ TLSPath string }
-	}
-	if err := json.Unmarshal(out, &contexts); err != nil || len(contexts) != 1 {
-		return nil, fmt.Errorf("docker context: read the answer about %s: %w", name, errors.Join(err, errors.New("one was asked for")))
-	}
-	found := contexts[0]
-	if strings.HasPrefix(found.Endpoints.Docker.Host, "ssh://") {
-		return overSSH(found.Endpoints.Docker.Host)
-	}
-	options := []client.Opt{client.WithHost(found.Endpoints.Docker.Host)}
-	if len(found.TLSMaterial.Docker) > 0 {
-		file := func(name string) string { return filepath.Join(found.Storage.TLSPath, "docker", name) }
-		options = append(options, client.WithTLSClientConfig(file("ca.pem"), file("cert.pem"), file("key.pem")))
-	}
-	return options, nil
-}
-
-func overSSH(host string) ([]client.Opt, error) {
-	helper, err := connhelper.GetConnectionHelper(host)
+	helper, err := connhelper.GetConnectionHelper(endpoint.Host)
 	if err != nil {
-		return nil, fmt.Errorf("connect to the engine over ssh: %w", err)
+		return nil, err
 	}
-	return []client.Opt{client.WithHost(helper.Host), client.WithDialContext(helper.Dialer)}, nil
+	if helper == nil {
+		return endpoint.ClientOpts()
+	}
+	// A few connections that are kept: each is an ssh, and sshd refuses many that begin at once.
+	const connections = 4
+	transport := &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections}
+	return []client.Opt{
+		client.WithHTTPClient(&http.Client{Transport: transport}), client.WithHost(helper.Host),
+		client.WithDialContext(helper.Dialer), client.WithAPIVersionFromEnv(),
+	}, nil
 }
 
-// refusal turns a failure of the engine's API into an error without values. What names the question.
-func refusal(ctx context.Context, what string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return fmt.Errorf("%s: %w", what, ctx.Err())
-	case client.IsErrConnectionFailed(err):
-		var dial *net.OpError
-		if errors.As(err, &dial) { // the rest repeats it
-			err = dial
-		}
-		return fmt.Errorf("%s: %w: %s", what, ErrNoEngine, harmless(err.Error()))
+// endpointOfEnvironment is that of DOCKER_HOST, DOCKER_TLS, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH.
+func endpointOfEnvironment() (docker.Endpoint, error) {
+	var endpoint docker.Endpoint
+	verify := os.Getenv("DOCKER_TLS_VERIFY") != ""
+	secured := verify || os.Getenv("DOCKER_TLS") != ""
+	var err error
+	if endpoint.Host, err = opts.ParseHost(secured, os.Getenv("DOCKER_HOST")); err != nil || !secured {
+		return endpoint, err
 	}
-	return &Error{What: what, Said: harmless(err.Error()), err: err}
+	certificates := os.Getenv("DOCKER_CERT_PATH")
+	if certificates == "" {
+		certificates = configFolder()
+	}
+	var files [3]string
+	for i, name := range []string{"ca.pem", "cert.pem", "key.pem"} {
+		if path := filepath.Join(certificates, name); fileIdentity(path) != absent {
+			files[i] = path
+		}
+	}
+	endpoint.SkipTLSVerify = !verify
+	endpoint.TLSData, err = dockercontext.TLSDataFromFiles(files[0], files[1], files[2])
+	return endpoint, err
+}
+
+func endpointOfContext(name string) (docker.Endpoint, error) {
+	contexts := store.New(filepath.Join(configFolder(), "contexts"), store.NewConfig(
+		func() any { return &map[string]any{} },
+		store.EndpointTypeGetter(docker.DockerEndpoint, func() any { return &docker.EndpointMeta{} }),
+	))
+	metadata, err := contexts.GetMetadata(name)
+	if err != nil {
+		return docker.Endpoint{}, err
+	}
+	found, err := docker.EndpointFromContext(metadata)
+	if err != nil {
+		return docker.Endpoint{}, err
+	}
+	return docker.WithTLSData(contexts, name, found)
+}
+
+const negotiationLimit = 10 * time.Second
+
+// negotiate settles the API's version within a bound. The library does it at the first question, and keeps all others
+// waiting meanwhile, whatever their own bounds.
+func negotiate(ctx context.Context, docker *client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, negotiationLimit)
+	defer cancel()
+	_, err := docker.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
+	return err
 }

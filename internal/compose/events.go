@@ -27,13 +27,16 @@ type Event struct {
 func (p Project) Events(ctx context.Context) (<-chan Event, error) {
 	// The engine hands out what it remembers since this moment, so nothing is lost while the question is on its way.
 	since := time.Now()
-	docker, err := engine(ctx)
+	docker, err := engine()
 	if err != nil {
 		return nil, err
 	}
 	told := make(chan Event, 64)
 	go func() {
 		defer close(told)
+		if negotiate(ctx, docker) != nil {
+			return
+		}
 		stream := docker.Events(ctx, client.EventsListOptions{ // returns when the engine has begun to answer
 			Since:   fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond()),
 			Filters: make(client.Filters).Add("type", "container").Add("label", ProjectLabel+"="+p.Name),

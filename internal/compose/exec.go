@@ -2,6 +2,7 @@ package compose
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"strings"
 
@@ -17,7 +18,7 @@ const maxOutput = 4096
 // behind goes on in the container; the engine cannot end it.
 func Exec(ctx context.Context, id string, argv ...string) (output string, code int, err error) {
 	const what = "run a command in the container"
-	docker, err := engine(ctx)
+	docker, err := engine()
 	if err != nil {
 		return "", 0, err
 	}
@@ -37,12 +38,15 @@ func Exec(ctx context.Context, id string, argv ...string) (output string, code i
 	if len(output) > maxOutput {
 		output = output[:maxOutput]
 	}
-	if err != nil || ctx.Err() != nil {
+	if err = cmp.Or(err, ctx.Err()); err != nil {
 		return output, 0, refusal(ctx, what, err)
 	}
 	ended, err := docker.ExecInspect(ctx, made.ID, client.ExecInspectOptions{})
 	if err != nil {
 		return output, 0, refusal(ctx, what, err)
+	}
+	if ended.Running { // what lies between cut the connection
+		return output, 0, &Error{What: what, Said: "the connection ended before the command did"}
 	}
 	return output, ended.ExitCode, nil
 }

@@ -8,7 +8,7 @@ import (
 
 // ImageIDs returns the id of each image the engine has. Those it lacks are left out.
 func ImageIDs(ctx context.Context, refs ...string) (map[string]string, error) {
-	docker, err := engine(ctx)
+	docker, err := engine()
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -22,7 +23,8 @@ func (p Project) Model(ctx context.Context) (*Model, error) {
 	return parseModel(data, p.path("."))
 }
 
-// Uninterpolated is the project as its files say it, with every ${…} left as it stands: it holds no value of a setting.
+// Uninterpolated is the project as its files say it, with every ${…} left as it stands. Of the environment it holds what
+// `environment: [KEY]` takes over.
 func (p Project) Uninterpolated(ctx context.Context) ([]byte, error) {
 	profiles := p.withJobs()
 	options, err := p.options(profiles, cli.WithInterpolation(false))
@@ -58,7 +60,8 @@ func (p Project) load(ctx context.Context, profiles []string) ([]byte, error) {
 	if err := project.CheckContainerNameUnicity(); err != nil {
 		return nil, err
 	}
-	return project.WithoutUnnecessaryResources().MarshalJSON()
+	data, err := project.WithoutUnnecessaryResources().MarshalJSON()
+	return bytes.ReplaceAll(data, []byte("$"), []byte("$$")), err // as Compose prints it, to be read again
 }
 
 func (p Project) options(profiles []string, more ...cli.ProjectOptionsFn) (*cli.ProjectOptions, error) {

@@ -44,7 +44,7 @@ services:
 		t.Fatal(err)
 	}
 	web := m.Services["web"]
-	if web.Image != "web:2" || web.Context != filepath.Join(p.Dir, "app") || !strings.Contains(string(web.Raw), `"a$b"`) {
+	if web.Image != "web:2" || web.Context != filepath.Join(p.Dir, "app") || !strings.Contains(string(web.Raw), `"a$$b"`) {
 		t.Errorf("%+v\n%s", web, web.Raw)
 	}
 	if _, has := m.Services["spare"]; has || !m.Services["migrate"].Job {

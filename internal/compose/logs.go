@@ -13,7 +13,7 @@ import (
 
 // Logs returns the last lines a container wrote, both streams in the order they were written. They may hold secrets.
 func Logs(ctx context.Context, id string, lines int) ([]string, error) {
-	docker, err := engine(ctx)
+	docker, err := engine()
 	if err != nil {
 		return nil, err
 	}

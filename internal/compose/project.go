@@ -41,6 +41,7 @@ func (p Project) environ(profiles []string) []string {
 	}
 	env := slices.Clone(p.Env)
 	env = append(env,
+		"PWD="+p.path("."), // for ${PWD}: that of a script, which runs there
 		"COMPOSE_PROJECT_NAME="+p.Name,
 		"COMPOSE_FILE="+strings.Join(files, ":"),
 		"COMPOSE_PATH_SEPARATOR=:",

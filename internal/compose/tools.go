@@ -20,12 +20,17 @@ type Tools struct {
 	Files                   map[string]string // path -> what the file or folder there was
 }
 
-// Unchanged tells that the files are still those that were asked, so that what they said holds. A file that is put into
+// unchanged tells that the files are still those that were asked, so that what they said holds. A file that is put into
 // a folder of plugins changes that folder.
-func (t Tools) Unchanged() bool {
+func (t Tools) unchanged() bool {
 	docker, err := exec.LookPath("docker")
-	if err != nil || t.Files[docker] == "" {
+	if err != nil {
 		return false
+	}
+	for _, path := range append(pluginSources(), docker) {
+		if t.Files[path] == "" { // it was not asked
+			return false
+		}
 	}
 	for path, was := range t.Files {
 		if fileIdentity(path) != was {
@@ -43,8 +48,8 @@ func askTools(ctx context.Context) (Tools, error) {
 		return Tools{}, fmt.Errorf("docker info: %w", ErrNoDocker)
 	}
 	t := Tools{Files: map[string]string{docker: fileIdentity(docker)}}
-	for _, dir := range pluginFolders() {
-		t.Files[dir] = fileIdentity(dir)
+	for _, path := range pluginSources() {
+		t.Files[path] = fileIdentity(path)
 	}
 	out, err := ask(ctx, "docker info", nil, "info", "--format", "{{json .ClientInfo}}")
 	var info struct {
@@ -76,21 +81,23 @@ func askTools(ctx context.Context) (Tools, error) {
 	return t, nil
 }
 
-// pluginFolders are where docker looks for plugins, beside those that its configuration names:
-// cli-plugins/manager of github.com/docker/cli.
-func pluginFolders() []string {
-	folders := []string{filepath.Join(configFolder(), "cli-plugins")}
+// pluginSources are what decides which plugins docker has: its configuration, and the folders where it looks for them, as
+// in cli-plugins/manager of github.com/docker/cli.
+func pluginSources() []string {
+	sources := append(configuration().CLIPluginsExtraDirs, filepath.Join(configFolder(), "config.json"), filepath.Join(configFolder(), "cli-plugins"))
 	for _, parent := range []string{"/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec"} {
-		folders = append(folders, filepath.Join(parent, "docker", "cli-plugins"))
+		sources = append(sources, filepath.Join(parent, "docker", "cli-plugins"))
 	}
-	return folders
+	return sources
 }
+
+const absent = "absent"
 
 // fileIdentity tells one file from another at the same path, and a folder from itself before an entry came or went.
 func fileIdentity(path string) string {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "absent"
+		return absent
 	}
 	if err != nil {
 		return err.Error()

@@ -19,7 +19,7 @@ func Versions(ctx context.Context, known Tools) (Installed, error) {
 	v := Installed{Tools: known}
 	var errTools error
 	var asking sync.WaitGroup
-	if !known.Unchanged() {
+	if !known.unchanged() {
 		asking.Go(func() { v.Tools, errTools = askTools(ctx) })
 	}
 	errEngine := v.askEngine(ctx)
@@ -31,7 +31,7 @@ func Versions(ctx context.Context, known Tools) (Installed, error) {
 }
 
 func (v *Installed) askEngine(ctx context.Context) error {
-	docker, err := engine(ctx)
+	docker, err := engine()
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 // 23 answer there with the last change of the data's top directory, so that for a user who cannot look, a volume can
 // seem new that is not.
 func VolumeIdentity(ctx context.Context, name string) (string, error) {
-	docker, err := engine(ctx)
+	docker, err := engine()
 	if err != nil {
 		return "", err
 	}

@@ -13,7 +13,7 @@ const (
 	flakePause = 500 * time.Millisecond // between failures of what had passed: a blip is not the end
 	slotTime   = time.Second            // a check that takes longer no longer counts against the limit
 	longPause  = 30 * time.Second
-	overhead   = time.Second // of the docker command, which the timeout of a check does not include
+	overhead   = time.Second // of the engine, which the timeout of a check does not include
 )
 
 // probing is when the healthcheck of a container is run next.

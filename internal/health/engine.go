@@ -14,13 +14,13 @@ type engine interface {
 	Logs(ctx context.Context, id string, lines int) ([]string, error)
 }
 
-// cli is the engine behind the docker command.
-type cli struct{ compose.Project }
+// docker is the engine that package compose asks.
+type docker struct{ compose.Project }
 
-func (cli) Exec(ctx context.Context, id string, argv ...string) (string, int, error) {
+func (docker) Exec(ctx context.Context, id string, argv ...string) (string, int, error) {
 	return compose.Exec(ctx, id, argv...)
 }
 
-func (cli) Logs(ctx context.Context, id string, lines int) ([]string, error) {
+func (docker) Logs(ctx context.Context, id string, lines int) ([]string, error) {
 	return compose.Logs(ctx, id, lines)
 }

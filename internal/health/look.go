@@ -17,7 +17,7 @@ const (
 
 // Look asks the engine once and waits for nothing: it runs no healthcheck, and believes the engine's own.
 func Look(ctx context.Context, o Options) (Report, error) {
-	return look(ctx, o, cli{o.Project})
+	return look(ctx, o, docker{o.Project})
 }
 
 func look(ctx context.Context, o Options, e engine) (Report, error) {
@@ -99,4 +99,4 @@ func explainFailures(ctx context.Context, e engine, verdicts []Verdict) {
 	readers.Wait()
 }
 
-var _ engine = cli{compose.Project{}}
+var _ engine = docker{compose.Project{}}

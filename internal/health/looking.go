@@ -2,7 +2,6 @@ package health
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,12 +27,10 @@ type found struct {
 func (w *waiter) subscribe(ctx context.Context) error {
 	w.subscribed = time.Now()
 	events, err := w.engine.Events(ctx)
-	if errors.Is(err, compose.ErrNoDocker) {
+	if err != nil {
 		return fmt.Errorf("wait for health: %w", err)
 	}
-	if err == nil {
-		w.events = events
-	}
+	w.events = events
 	return nil
 }
 
@@ -74,8 +71,6 @@ func (w *waiter) takeLook(ctx context.Context, f found) error {
 	// A look of many containers takes a while, and a storm of events must not keep the engine busy with looks alone.
 	w.earliest = now.Add(max(lookSpacing, now.Sub(f.looked)/2))
 	switch {
-	case errors.Is(f.err, compose.ErrNoDocker):
-		return fmt.Errorf("wait for health: %w", f.err)
 	case f.err != nil:
 		w.lostErr = f.err
 		if w.lostAt.IsZero() {

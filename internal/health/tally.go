@@ -91,7 +91,7 @@ func (w *waiter) ruleService(service string, watches []*watch, now time.Time, ex
 // countsFrom is since when what a container answered counts.
 func (w *waiter) countsFrom(watch *watch) time.Time {
 	if w.o.Recent && w.after.Equal(w.begin) {
-		return w.begin.Add(-watch.interval() - watch.timeout())
+		return w.begin.Add(-watch.interval())
 	}
 	return w.after
 }

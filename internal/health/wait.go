@@ -17,10 +17,10 @@ const (
 )
 
 // Wait watches until every expected replica is well, one has failed for good, or the time is up, be it that of Options
-// or of ctx; what is not well by then has failed. An error means that there is no answer: ctx was cancelled, there is no
-// docker command.
+// or of ctx; what is not well by then has failed. An error means that there is no answer: ctx was cancelled, or nothing
+// says which engine to ask.
 func Wait(ctx context.Context, o Options) (Report, error) {
-	return wait(ctx, o, cli{o.Project})
+	return wait(ctx, o, docker{o.Project})
 }
 
 func wait(ctx context.Context, o Options, e engine) (Report, error) {

@@ -17,7 +17,7 @@ const (
 	MinimumBuildx  = "0.17"
 )
 
-// EngineFacts is what `docker version` and its plugins answer. An empty Client
+// EngineFacts is what the docker command, its plugins and the engine answer. An empty Client
 // means that there is no docker command, an empty Engine that no engine
 // answered, an empty Compose or Buildx that the plugin is not there.
 type EngineFacts struct {

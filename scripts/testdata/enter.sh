@@ -25,7 +25,12 @@ main() {
     if [[ $network == alone ]]; then
         ip link set lo up
     fi
-    exec chroot "$root" env -i HOME=/root GOPROXY=off GOMODCACHE=/go/modules GOCACHE=/go/cache \
+    # Not chroot: a process that enters a container afterwards would look for its program from the root of the mounts.
+    cd "$root"
+    mkdir -p outside
+    pivot_root . outside
+    umount -l /outside
+    exec env -i HOME=/root GOPROXY=off GOMODCACHE=/go/modules GOCACHE=/go/cache \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin "$@"
 }
 
