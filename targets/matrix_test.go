@@ -39,11 +39,10 @@ var wrapper = sync.OnceValues(func() (string, error) {
 var mishaps = []mishap{
 	{name: "SIGKILL of the whole tree", inject: killAll, codes: []int{codeKilled}, at: instants},
 	{name: "SIGINT to the group", inject: signalled(syscall.SIGINT, true), codes: []int{130, 0}, at: instants},
+	{name: "SIGINT to the pid", inject: signalled(syscall.SIGINT, false), codes: []int{130, 0}, at: instants},
 	{name: "SIGTERM", inject: signalled(syscall.SIGTERM, false), codes: []int{130, 0}, at: instants},
-	{
-		name: "SIGKILL of the wrapper", inject: signalled(syscall.SIGKILL, false), codes: []int{codeKilled}, wrapped: true,
-		at: []instant{scriptRuns("build", "build "), scriptRuns("migrate", "migrate "), recreating},
-	},
+	{name: "SIGHUP", inject: signalled(syscall.SIGHUP, true), codes: []int{130, 0}, at: instants},
+	{name: "SIGKILL of the wrapper", inject: signalled(syscall.SIGKILL, false), codes: []int{codeKilled}, wrapped: true, at: instants},
 }
 
 // killAll kills the target at once, and then who works for it: to find them takes longer than some steps do.
@@ -67,10 +66,6 @@ func signalled(sig syscall.Signal, group bool) func(*site, *started) {
 // that must end well, with every acknowledged reading there and each migration applied once.
 func TestWhateverHappensTheNextDeployGoesOnFromThere(t *testing.T) {
 	t.Parallel()
-	matrix(t, mishaps)
-}
-
-func matrix(t *testing.T, mishaps []mishap) {
 	results := newTable(t)
 	for _, mishap := range mishaps {
 		t.Run(mishap.name, func(t *testing.T) {

@@ -5,19 +5,8 @@ package targets_test
 import (
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 )
-
-// TestWhateverElseHappensTheNextDeployGoesOnFromThere has the rows of the fault matrix that `mage test` leaves out.
-func TestWhateverElseHappensTheNextDeployGoesOnFromThere(t *testing.T) {
-	t.Parallel()
-	matrix(t, []mishap{
-		{name: "SIGINT to the pid", inject: signalled(syscall.SIGINT, false), codes: []int{130, 0}, at: instants},
-		{name: "SIGHUP", inject: signalled(syscall.SIGHUP, true), codes: []int{130, 0}, at: instants},
-		{name: "SIGKILL of the wrapper", inject: signalled(syscall.SIGKILL, false), codes: []int{codeKilled}, at: instants, wrapped: true},
-	})
-}
 
 // TestTwoHundredKillsAtRandomInstantsLoseNothing prints its seed.
 func TestTwoHundredKillsAtRandomInstantsLoseNothing(t *testing.T) { kills(t, 200) }

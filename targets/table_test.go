@@ -4,6 +4,9 @@ package targets_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +23,16 @@ func newTable(t *testing.T) *table {
 	t.Cleanup(func() {
 		made.mu.Lock()
 		defer made.mu.Unlock()
-		t.Logf("\n| fault | instant | exit | recorded | repeated |\n|---|---|---|---|---|\n%s", strings.Join(made.rows, ""))
+		slices.SortStableFunc(made.rows, func(a, b string) int {
+			return strings.Compare(strings.Split(a, "|")[1], strings.Split(b, "|")[1])
+		})
+		text := "| fault | instant | exit | recorded | repeated |\n|---|---|---|---|---|\n" + strings.Join(made.rows, "")
+		t.Log("\n" + text)
+		if dir := os.Getenv("FAULT_TABLES"); dir != "" { // mage test prints what is there
+			if err := os.WriteFile(filepath.Join(dir, t.Name()), []byte(text), 0o600); err != nil {
+				t.Error(err)
+			}
+		}
 	})
 	return made
 }

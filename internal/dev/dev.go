@@ -34,7 +34,7 @@ func Test(ctx context.Context) error {
 	parts = append(parts,
 		part{"quick tests", quickTests},
 		part{"services tests", taggedTests("services", "20m")},
-		part{"engine tests", taggedTests("engine", "40m")},
+		part{"engine tests", engineTests},
 	)
 	return runParts(ctx, "test", parts)
 }

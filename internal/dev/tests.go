@@ -2,8 +2,10 @@ package dev
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +20,27 @@ func quickTests(ctx context.Context) error {
 	return each(mods, func(mod string) error {
 		return command{dir: mod, argv: []string{"go", "test", "./..."}}.run(ctx)
 	})
+}
+
+// engineTests are those on the real engine. The tables of what its faults led to, which go test keeps to itself when all is
+// well, are printed after them.
+func engineTests(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "slipway-tables-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.Setenv("FAULT_TABLES", dir); err != nil {
+		return err
+	}
+	failure := taggedTests("engine", "40m")(ctx)
+	tables, err := os.ReadDir(dir)
+	for _, table := range tables {
+		text, errRead := os.ReadFile(filepath.Join(dir, table.Name()))
+		fmt.Fprintf(os.Stdout, "\n%s\n\n%s", table.Name(), text)
+		err = errors.Join(err, errRead)
+	}
+	return errors.Join(failure, err)
 }
 
 // taggedTests runs the tests that exist under the tag alone, one package at a time
