@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -42,7 +43,23 @@ func (e *scriptError) Error() string {
 // script runs a script of scripts/ to its end, in a process group of its own with the lock inherited, and is not cut
 // short by an interrupt: what acts on the engine is finished. Its output goes to the run's log, redacted.
 func (s *session) script(ctx context.Context, name string, args ...string) error {
-	return s.runScript(context.WithoutCancel(ctx), io.Discard, name, args...)
+	return orInterrupted(ctx, s.runScript(context.WithoutCancel(ctx), io.Discard, name, args...))
+}
+
+// orInterrupted takes a script that a signal ended for interrupted where the run gets the signal too. A signal to the group
+// of the run ends a script that has been forked and has not yet its own group, before it began.
+func orInterrupted(ctx context.Context, err error) error {
+	var script *scriptError
+	if !errors.As(err, &script) || !slices.Contains(interrupts, script.Signal) {
+		return err
+	}
+	const patience = time.Second // the run may learn of it a little later
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("%s: %w", script.Script, ctx.Err())
+	case <-time.After(patience):
+		return err
+	}
 }
 
 // interruptibleScript runs a script that may be cut short: one that leaves nothing half done, as a download or a build.

@@ -15,6 +15,9 @@ import (
 // magesTurn is how long Mage may take to install its own handler of SIGINT, which leaves a target after 5 s.
 const magesTurn = 100 * time.Millisecond
 
+// interrupts are the signals that end a run.
+var interrupts = []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
+
 // interruptible is ctx, ended by the first SIGINT, SIGTERM or SIGHUP: what waits stops, what acts is finished first.
 // A second signal leaves at once and says what may be half done. SIGPIPE ends nothing: `mage deploy | head -1` deploys.
 func (s *session) interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
