@@ -52,6 +52,18 @@ func buildActor() (string, error) {
 // up starts a stack of services that all run the actor. Some of them are made to fail: what Compose says is no matter.
 func up(t *testing.T, services string) compose.Project {
 	t.Helper()
+	return upWith(t, services).Project
+}
+
+// started is a stack, and what `docker compose up` said of it.
+type started struct {
+	compose.Project
+	code int
+	took time.Duration
+}
+
+func upWith(t *testing.T, services string, flags ...string) started {
+	t.Helper()
 	image, err := actor()
 	if err != nil {
 		t.Fatal(err)
@@ -68,10 +80,13 @@ func up(t *testing.T, services string) compose.Project {
 			t.Errorf("down: %v\n%s", err, out)
 		}
 	})
-	if out, err := exec.Command("docker", "compose", "-p", name, "-f", file, "up", "-d").CombinedOutput(); err != nil {
+	begin := time.Now()
+	cmd := exec.Command("docker", append([]string{"compose", "-p", name, "-f", file, "up", "-d"}, flags...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Logf("up: %v\n%s", err, out)
 	}
-	return compose.Project{Name: name, Dir: dir, Files: []string{"compose.yaml"}}
+	project := compose.Project{Name: name, Dir: dir, Files: []string{"compose.yaml"}}
+	return started{project, cmd.ProcessState.ExitCode(), time.Since(begin)}
 }
 
 // await waits for the stack and returns the report and how long that took.
@@ -107,6 +122,9 @@ func mustFail(t *testing.T, report Report, service, want string) Verdict {
 
 // ownCheck is the healthcheck of a well-meant service: the engine alone would take half a minute.
 const ownCheck = `healthcheck: {test: ["CMD", "/actor", "healthcheck"], interval: 30s, timeout: 5s}`
+
+// shortCheck is one that the engine asks soon enough for `up --wait` to end.
+const shortCheck = `healthcheck: {test: ["CMD", "/actor", "healthcheck"], interval: 1s, timeout: 5s}`
 
 func TestServiceWithALongIntervalIsHealthySoon(t *testing.T) {
 	t.Parallel()
