@@ -28,7 +28,7 @@ func TestAScriptThatASignalEndedIsInterruptedIfTheRunIs(t *testing.T) {
 				time.AfterFunc(10*time.Millisecond, cancel)
 			}
 			got := orInterrupted(ctx, c.err)
-			if errors.Is(got, context.Canceled) != c.interrupted || !c.interrupted && got != c.err {
+			if errors.Is(got, context.Canceled) != c.interrupted || !c.interrupted && !errors.Is(got, c.err) {
 				t.Errorf("%s: %v", name, got)
 			}
 		})
