@@ -86,12 +86,21 @@ func (p *place) both(ctx context.Context, composeFile string) (compose, slipway 
 	return compose, slipway, err
 }
 
+// quiet takes sides away whose healthchecks would disturb the next case. What it cannot remove, the end of the bench tries
+// again.
+func (p *place) quiet(sides ...*side) {
+	for _, s := range sides {
+		_ = s.discard(context.Background())
+	}
+}
+
 // unchanged is (b).
 func unchanged(ctx context.Context, p *place, rounds int) ([]row, error) {
 	compose, slipway, err := p.both(ctx, pair(p.image, eager, "0s"))
 	if err != nil {
 		return nil, err
 	}
+	defer p.quiet(compose, slipway)
 	var up, wait, deploy series
 	err = alternate(ctx, p, rounds,
 		func(int) error { did, err := compose.up(ctx); up.add(did.took()); return err },
@@ -110,6 +119,7 @@ func oneChanged(ctx context.Context, p *place, rounds int) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer p.quiet(compose, slipway)
 	var up, replaced, verified series
 	touched := 0
 	change := func(s *side, round int, act func() error) error {

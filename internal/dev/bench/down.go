@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os/exec"
 	"time"
 )
 
@@ -20,14 +21,24 @@ type swap struct {
 // Below zero, the new one was there before the old one went.
 func (s swap) down() time.Duration { return s.started.Sub(s.died) }
 
-func (s *side) swapped(ctx context.Context, old, successor string, since, until time.Time) (swap, error) {
-	stamp := func(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()) }
-	said, err := execute(ctx, s.dir, nil, "docker", "events", "--format", "{{json .}}", "--filter", "type=container",
-		"--filter", "type=network", "--since", stamp(since), "--until", stamp(until))
-	if err != nil {
-		return swap{}, err
+// listen takes down what the engine says of containers and networks from now on, until it is asked for. To ask only
+// afterwards is too late: the engine remembers 256 events, and healthchecks make four each.
+func listen(ctx context.Context) (heard func() []byte, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var said bytes.Buffer
+	now := time.Now()
+	cmd := exec.CommandContext(ctx, "docker", "events", "--format", "{{json .}}", "--filter", "type=container", "--filter", "type=network",
+		"--filter", "event=die", "--filter", "event=connect", "--filter", "event=start", "--since", fmt.Sprintf("%d.%09d", now.Unix(), now.Nanosecond()))
+	cmd.Stdout = &said
+	if err := cmd.Start(); err != nil {
+		cancel()
+		return nil, fmt.Errorf("listen to the engine: %w", err)
 	}
-	return readSwap([]byte(said.stdout), old, successor)
+	return func() []byte {
+		cancel()
+		_ = cmd.Wait() // it was ended by cancel
+		return said.Bytes()
+	}, nil
 }
 
 // readSwap finds the two containers in docker's events. Joining its network is the first that is heard of a start.

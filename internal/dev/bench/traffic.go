@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"slipway/internal/console"
 )
@@ -102,8 +101,12 @@ func (b *behindCaddy) round(ctx context.Context) func(int) error {
 		if err != nil {
 			return err
 		}
-		began := time.Now()
+		heard, err := listen(ctx)
+		if err != nil {
+			return err
+		}
 		came, err := underLoad(ctx, b.url, leastRequests, func() error { return b.bring(b.side) })
+		said := heard()
 		if err != nil {
 			return err
 		}
@@ -114,7 +117,7 @@ func (b *behindCaddy) round(ctx context.Context) func(int) error {
 		if is["web"].ID == was["web"].ID || is["caddy"].ID != was["caddy"].ID {
 			return fmt.Errorf("web and nothing else was to be replaced")
 		}
-		swap, err := b.swapped(ctx, was["web"].ID, is["web"].ID, began, time.Now())
+		swap, err := readSwap(said, was["web"].ID, is["web"].ID)
 		if err != nil {
 			return err
 		}
