@@ -5,6 +5,7 @@ package targets_test
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -100,6 +102,7 @@ func TestProductionBringsUpAllServicesAndNoSecretIsEverSeen(t *testing.T) {
 	t.Parallel()
 	s := newProduction(t)
 	skip := "-skip=firewall,fail2ban"
+	planted := s.plant()
 	seen := watchCommandLines(t)
 	printed := []result{s.deploy(0, skip)}
 
@@ -127,7 +130,7 @@ func TestProductionBringsUpAllServicesAndNoSecretIsEverSeen(t *testing.T) {
 	if now := s.containers(); !maps.Equal(now, before) {
 		t.Errorf("an unchanged deploy touched containers:\n%v\n%v", before, now)
 	}
-	for _, args := range [][]string{{"plan"}, {"plan", "-json"}, {"status"}, {"status", "-json"}, {"-v", "verify", "-json", "-passes=1"}, {"logs", "redis"}, {"logs", "postgres"}, {"logs", "caddy"}} {
+	for _, args := range [][]string{{"plan"}, {"plan", "-json"}, {"status"}, {"status", "-json"}, {"-v", "verify", "-json", "-passes=1"}, {"history"}, {"-v", "history", "-json"}, {"logs", "redis"}, {"logs", "postgres"}, {"logs", "caddy"}} {
 		got := s.mage(args...)
 		if got.code != 0 {
 			t.Errorf("%v: %s", args, got)
@@ -136,25 +139,68 @@ func TestProductionBringsUpAllServicesAndNoSecretIsEverSeen(t *testing.T) {
 	}
 	s.edit("stack/docker-compose.yml", "command: [work]", "command: [work, --no-such-flag]")
 	printed = append(printed, s.mage("deploy", "-passes=1", "-timeout=10s", skip))
-	s.noSecretIn(printed, seen())
+	for _, args := range [][]string{{"-v", "plan", "-json"}, {"-v", "status", "-json"}, {"logs", "worker"}} {
+		printed = append(printed, s.mage(args...))
+	}
+	s.noSecretIn(printed, seen(), planted)
 }
 
-// onlyCaddyIsPublic fails the test if a container publishes a port on an address other than loopback, Caddy's own aside.
+// plant puts secrets where an operator may keep some beside those of the stack: in the environment, the env file, secrets/ and
+// a compose file. It returns them by name.
+func (s *site) plant() map[string]string {
+	s.t.Helper()
+	planted := map[string]string{}
+	canary := func(name string) string {
+		planted[name] = "canary" + rand.Text()
+		return planted[name]
+	}
+	for _, key := range []string{"MIRROR_TOKEN", "SMTP_PASSWORD"} {
+		s.env[key] = canary(key)
+	}
+	envFile := "BACKUP_API_KEY=" + canary("BACKUP_API_KEY") + "\nREPLICA_URL=postgres://reader:" + canary("REPLICA_URL") + "@replica/readings\n"
+	writeFile(s.t, filepath.Join(s.dir, "stack/.env.production"), envFile)
+	writeFile(s.t, filepath.Join(s.dir, "stack/secrets/partner_token"), canary("partner_token"))
+	for path, mode := range map[string]os.FileMode{"stack/.env.production": 0o600, "stack/secrets": 0o700, "stack/secrets/partner_token": 0o600} {
+		if err := os.Chmod(filepath.Join(s.dir, path), mode); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.edit("stack/docker-compose.yml", "command: [work]", "command: [work]\n    environment: {REPORTS_PASSWORD: "+canary("REPORTS_PASSWORD")+"}")
+	return planted
+}
+
+// published is a port of this machine in the words of docker ps.
+var published = regexp.MustCompile(`:(\d+)->`)
+
+// onlyCaddyIsPublic fails the test if this machine listens for a container on an address other than loopback, Caddy's own aside.
 func (s *site) onlyCaddyIsPublic() {
 	s.t.Helper()
 	text := output(s.t, s.dir, "docker", "ps", "--filter", "label=com.docker.compose.project="+s.project, "--format", "{{.Names}} {{.Ports}}")
+	listening := output(s.t, s.dir, "ss", "-Htln")
+	inner := 0
 	for _, line := range strings.Split(text, "\n") {
-		if !strings.Contains(line, "-caddy-") && (strings.Contains(line, "0.0.0.0:") || strings.Contains(line, ":::")) {
-			s.t.Errorf("open to the world: %s", line)
+		for _, port := range published.FindAllStringSubmatch(line, -1) {
+			if strings.Contains(line, "-caddy-") {
+				continue
+			}
+			inner++
+			for socket := range strings.Lines(listening) {
+				if local := strings.Fields(socket)[3]; strings.HasSuffix(local, ":"+port[1]) && !strings.HasPrefix(local, "127.0.0.1:") {
+					s.t.Errorf("open to the world: %s: %s", line, local)
+				}
+			}
 		}
+	}
+	if inner == 0 {
+		s.t.Errorf("no service but Caddy publishes a port, so that this test says nothing:\n%s", text)
 	}
 }
 
 // noSecretIn fails the test if a secret, or half of one, is in what was printed, in the state directory or in an argument
 // of a command. It names the secret, never its value.
-func (s *site) noSecretIn(printed []result, commands string) {
+func (s *site) noSecretIn(printed []result, commands string, secrets map[string]string) {
 	s.t.Helper()
-	secrets := map[string]string{"STACK_SECRET_SERVER_KEY": s.env["STACK_SECRET_SERVER_KEY"]}
+	secrets["STACK_SECRET_SERVER_KEY"] = s.env["STACK_SECRET_SERVER_KEY"]
 	files, err := filepath.Glob(filepath.Join(s.dir, "stack/secrets/*"))
 	if err != nil || len(files) < 5 {
 		s.t.Fatalf("want five secret files, found %v, %v", files, err)
@@ -165,6 +211,9 @@ func (s *site) noSecretIn(printed []result, commands string) {
 			s.t.Fatal(err)
 		}
 		secrets[filepath.Base(path)] = strings.TrimSpace(string(data))
+	}
+	if len(secrets) < 12 {
+		s.t.Fatalf("%d secrets are too few", len(secrets))
 	}
 	places := map[string]string{"the arguments of a command": commands}
 	for n, r := range printed {
