@@ -120,10 +120,6 @@ func (s *session) registriesAnswer(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	refs := make([]string, 0, len(services))
-	for _, service := range services {
-		refs = append(refs, service.Image)
-	}
 	const patience = 5 * time.Second // a slow one is no reason to try again
-	return len(host.Failed(askRegistries(ctx, refs, patience))) == 0
+	return len(host.Failed(askRegistries(ctx, imagesOf(services), patience))) == 0
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 
 	"slipway/internal/compose"
@@ -100,10 +101,13 @@ func (s *session) checks() []host.Check {
 }
 
 func (s *session) engineFacts(ctx context.Context) (host.EngineFacts, error) {
-	v, err := compose.Versions(ctx, s.knownTools())
-	s.mu.Lock()
-	s.tools = v.Tools
-	s.mu.Unlock()
+	known := s.knownTools()
+	v, err := compose.Versions(ctx, known)
+	if !maps.Equal(known.Files, v.Files) {
+		s.mu.Lock()
+		s.newTools = v.Tools
+		s.mu.Unlock()
+	}
 	if errors.Is(err, compose.ErrNoDocker) || errors.Is(err, compose.ErrNoEngine) {
 		err = nil
 	}

@@ -109,11 +109,7 @@ func publishedPorts(model *compose.Model) []host.Port {
 
 // reachableRegistries checks the registries that a pull would ask: those of images that are neither here nor built here.
 func reachableRegistries(ctx context.Context, seen preview) host.Finding {
-	services := withoutBuild(seen.model)
-	refs := make([]string, 0, len(services))
-	for _, service := range services {
-		refs = append(refs, service.Image)
-	}
+	refs := imagesOf(withoutBuild(seen.model))
 	here, err := compose.ImageIDs(ctx, refs...)
 	if err != nil {
 		return host.Warn("not looked at: "+firstLine(err), "docker image ls")

@@ -105,6 +105,15 @@ func withoutBuild(model *compose.Model) []compose.Service {
 	return servicesOf(model, func(service compose.Service) bool { return !built[service.Image] })
 }
 
+// imagesOf are the references of the services' images.
+func imagesOf(services []compose.Service) []string {
+	refs := make([]string, 0, len(services))
+	for _, service := range services {
+		refs = append(refs, service.Image)
+	}
+	return refs
+}
+
 // missingImage names the first image that the engine does not have.
 func (s *session) missingImage(ctx context.Context, services []compose.Service) (string, error) {
 	ids, err := s.images(ctx)

@@ -50,7 +50,7 @@ func (s *session) script(ctx context.Context, name string, args ...string) error
 // of the run ends a script that has been forked and has not yet its own group, before it began.
 func orInterrupted(ctx context.Context, err error) error {
 	var script *scriptError
-	if !errors.As(err, &script) || !slices.Contains(interrupts, script.Signal) {
+	if !errors.As(err, &script) || !slices.Contains(interrupts, os.Signal(script.Signal)) {
 		return err
 	}
 	const patience = time.Second // the run may learn of it a little later

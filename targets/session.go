@@ -51,7 +51,7 @@ type session struct {
 	resolved    *compose.Model
 	engine      engine
 	preflighted preflighted
-	tools       compose.Tools // as preflight was told
+	newTools    compose.Tools // what preflight was told anew
 }
 
 var current *session

@@ -16,7 +16,7 @@ import (
 const magesTurn = 100 * time.Millisecond
 
 // interrupts are the signals that end a run.
-var interrupts = []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
+var interrupts = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
 
 // interruptible is ctx, ended by the first SIGINT, SIGTERM or SIGHUP: what waits stops, what acts is finished first.
 // A second signal leaves at once and says what may be half done. SIGPIPE ends nothing: `mage deploy | head -1` deploys.
@@ -25,7 +25,7 @@ func (s *session) interruptible(ctx context.Context) (context.Context, context.C
 	signals := make(chan os.Signal, 4)
 	take := func() {
 		signal.Reset(syscall.SIGINT)
-		signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+		signal.Notify(signals, interrupts...)
 	}
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore: that, the children would inherit
 	take()

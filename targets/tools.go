@@ -2,7 +2,6 @@ package targets
 
 import (
 	"encoding/json"
-	"maps"
 	"os"
 	"path/filepath"
 
@@ -23,9 +22,9 @@ func (s *session) knownTools() compose.Tools {
 // keepTools keeps them for the next run, where this is a run and nothing is missing. Without, the next one asks again.
 func (s *session) keepTools() {
 	s.mu.Lock()
-	tools := s.tools
+	tools := s.newTools
 	s.mu.Unlock()
-	if s.lock == nil || tools.Compose == "" || tools.Buildx == "" || maps.Equal(tools.Files, s.knownTools().Files) {
+	if s.lock == nil || tools.Compose == "" || tools.Buildx == "" {
 		return
 	}
 	if data, err := json.Marshal(tools); err == nil {

@@ -30,10 +30,7 @@ func engineTests(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := os.Setenv("FAULT_TABLES", dir); err != nil {
-		return err
-	}
-	failure := taggedTests("engine", "40m")(ctx)
+	failure := taggedTests("engine", "40m", "FAULT_TABLES="+dir)(ctx)
 	tables, err := os.ReadDir(dir)
 	for _, table := range tables {
 		text, errRead := os.ReadFile(filepath.Join(dir, table.Name()))
@@ -45,7 +42,7 @@ func engineTests(ctx context.Context) error {
 
 // taggedTests runs the tests that exist under the tag alone, one package at a time
 // for they share one engine. The quick ones beside them have had their run.
-func taggedTests(tag, timeout string) func(context.Context) error {
+func taggedTests(tag, timeout string, env ...string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		found, err := tagged(".", tag)
 		if err != nil {
@@ -71,7 +68,7 @@ func taggedTests(tag, timeout string) func(context.Context) error {
 			if err != nil {
 				return err
 			}
-			return command{dir: mod, argv: argv}.run(ctx)
+			return command{dir: mod, env: env, argv: argv}.run(ctx)
 		})
 	}
 }
