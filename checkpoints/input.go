@@ -73,6 +73,26 @@ func File(name, path string) (Input, error) {
 	return Input{Name: readable(name), Digest: hex.EncodeToString(hash.Sum(nil))}, nil
 }
 
+// Entry is an input that is one entry of a directory, as an archive or an image
+// takes it along: its kind and permissions, and with them the content of a file
+// or the text of a symbolic link. Owner and time are no part of it.
+func Entry(name, path string) (Input, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return Input{}, err
+	}
+	content := ""
+	switch {
+	case info.Mode().IsRegular():
+		var file Input
+		file, err = File(name, path)
+		content = file.Digest
+	case info.Mode()&fs.ModeSymlink != 0:
+		content, err = os.Readlink(path)
+	}
+	return Value(readable(name), info.Mode().String()+"\x00"+content), err
+}
+
 // Env is one input for each of the environment's keys that is set. A key that
 // is not set is left out, which differs from one that is set to nothing.
 func Env(keys ...string) []Input {

@@ -1,6 +1,7 @@
 package checkpoints
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -152,6 +153,49 @@ func TestALinkIsNotTheFileThatHoldsItsText(t *testing.T) {
 	b, errB := Tree("", link, nil)
 	if errA != nil || errB != nil || len(a) != 1 || len(b) != 1 || a[0].Name != b[0].Name || a[0].Digest == b[0].Digest {
 		t.Errorf("%v, %v and %v, %v", a, errA, b, errB)
+	}
+}
+
+func TestAnEntryIsItsKindItsPermissionsAndItsContent(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x")
+	seen := map[string]string{}
+	for _, state := range []struct {
+		name string
+		make func() error
+	}{
+		{"a file", func() error { return os.WriteFile(path, []byte("target"), 0o600) }},
+		{"other content", func() error { return os.WriteFile(path, []byte("other"), 0o600) }},
+		{"an executable", func() error { return os.Chmod(path, 0o700) }}, //nolint:gosec // what is tested
+		{"a link", func() error { return errors.Join(os.Remove(path), os.Symlink("target", path)) }},
+		{"another link", func() error { return errors.Join(os.Remove(path), os.Symlink("other", path)) }},
+		{"a folder", func() error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) }},
+		{"an open folder", func() error { return os.Chmod(path, 0o755) }}, //nolint:gosec // what is tested
+		{"a pipe", func() error { return errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600)) }},
+	} {
+		if err := state.make(); err != nil {
+			t.Fatal(err)
+		}
+		input, err := Entry("x", path)
+		if err != nil || input.Name != "x" {
+			t.Fatalf("%s: %+v, %v", state.name, input, err)
+		}
+		if other, ok := seen[input.Digest]; ok {
+			t.Errorf("%s is taken for %s", state.name, other)
+		}
+		seen[input.Digest] = state.name
+		old := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+		if state.name == "a file" {
+			if err := os.Chtimes(path, old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if again, err := Entry("x", path); err != nil || again != input {
+			t.Errorf("%s: %v, %v the second time", state.name, again, err)
+		}
+	}
+	if _, err := Entry("x", filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an entry that is not there: %v", err)
 	}
 }
 
