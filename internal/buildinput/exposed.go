@@ -61,8 +61,12 @@ func (c localContext) exposures(sensitive []string) ([]Exposure, error) {
 	}
 	for _, wanted := range sensitive {
 		target := real(wanted)
-		if _, ok := below(target, c.real); ok {
-			add(wanted, "**") // the context lies inside of it
+		if _, ok := below(target, c.real); ok { // the context lies inside of it
+			if ignored, _, err := c.ignore.judge(anythingElse); err != nil {
+				return nil, err
+			} else if !ignored {
+				add(wanted, "**")
+			}
 			continue
 		}
 		rel, ok := below(c.real, target)
@@ -81,13 +85,16 @@ func (c localContext) exposures(sensitive []string) ([]Exposure, error) {
 	return found, nil
 }
 
+// anythingElse stands for the files that a folder may hold one day. Only a pattern for all of them fits it.
+const anythingElse = "anything else"
+
 // taken is the path itself if it would be taken along, or else what of it would be.
 func (c localContext) taken(rel string) ([]string, error) {
 	info, err := os.Lstat(filepath.Join(c.real, rel))
 	exists, folder := err == nil, err == nil && info.IsDir()
 	probe := rel
 	if !exists || folder {
-		probe = path.Join(rel, "anything else")
+		probe = path.Join(rel, anythingElse)
 	}
 	if ignored, _, err := c.ignore.judge(probe); err != nil || !ignored {
 		return []string{rel}, err

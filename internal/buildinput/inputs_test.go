@@ -158,6 +158,9 @@ func TestASecondCheckoutHasTheSameInputs(t *testing.T) {
 	layout := files{
 		compose: "services:\n  web:\n    build:\n      context: app\n      dockerfile: ${ROOT}/docker/Dockerfile\n" +
 			"      additional_contexts: {assets: ../assets}\n      ssh: [key=../id, other=../id2]\n      secrets: [token]\n" +
+			"      shm_size: 64m\n      ulimits: {nofile: {soft: 1, hard: 2}, nproc: 3}\n      extra_hosts: [a=1.2.3.4, b=1.2.3.5]\n" +
+			"      cache_from: [type=registry]\n      platforms: [linux/amd64]\n      entitlements: [network.host]\n      network: none\n" +
+			"      provenance: mode=max\n      pull: true\n      x-key: ${ROOT}\n" +
 			"secrets: {token: {file: ./token}}\n",
 		"docker/Dockerfile": "FROM scratch", "shop/app/a": "a", "assets/a": "->a",
 	}
