@@ -21,7 +21,7 @@ type localContext struct {
 
 // openContext looks at a context. Its own .dockerignore counts where none of the given files exists.
 func openContext(dir string, ignoreFiles ...string) (localContext, error) {
-	context := localContext{dir: filepath.Clean(dir), real: real(dir)}
+	context := localContext{dir: filepath.Clean(dir), real: resolve(dir)}
 	if info, err := os.Stat(dir); err != nil {
 		return context, missing(err, "there is no folder "+dir)
 	} else if !info.IsDir() {

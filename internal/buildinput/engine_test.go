@@ -205,20 +205,24 @@ func TestAChangeThatMakesAnotherImageIsAChangeOfTheInputs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			project := "sw-buildinput-" + strings.ToLower(rand.Text()[:8])
+			images := map[string]bool{}
 			t.Cleanup(func() {
-				if out, err := exec.Command("docker", "image", "rm", "-f", project+"-web").CombinedOutput(); err != nil {
-					t.Errorf("remove the image: %v: %s", err, out)
+				argv := append([]string{"image", "rm", "-f"}, sortedKeys(images)...)
+				if out, err := exec.Command("docker", argv...).CombinedOutput(); err != nil {
+					t.Errorf("remove the images: %v: %s", err, out)
 				}
 			})
 			look := func(root string) (string, []checkpoints.Input) {
-				return built(t, root, project), inputsOf(t, root, load(t, root))
+				image := built(t, root, project)
+				images[image] = true
+				return image, inputsOf(t, root, load(t, root))
 			}
 			image, inputs := look(plantedAt(t, layout.files))
+			if same, again := look(plantedAt(t, layout.files)); same != image || changed(inputs, again) != "" {
+				t.Fatalf("another checkout of the same content makes image %s (%q changed), not %s", same, changed(inputs, again), image)
+			}
 			for _, change := range layout.changes {
 				root := plantedAt(t, layout.files)
-				if same, before := look(root); same != image || changed(inputs, before) != "" {
-					t.Fatalf("%s: another checkout of the same content makes image %s (%q changed), not %s", change.name, same, changed(inputs, before), image)
-				}
 				if err := change.make(root); err != nil {
 					t.Fatal(err)
 				}

@@ -60,7 +60,7 @@ func (c localContext) exposures(sensitive []string) ([]Exposure, error) {
 		found = append(found, Exposure{Path: path, IgnoreFile: c.ignore.path, Line: line})
 	}
 	for _, wanted := range sensitive {
-		target := real(wanted)
+		target := resolve(wanted)
 		if _, ok := below(target, c.real); ok { // the context lies inside of it
 			if ignored, _, err := c.ignore.judge(anythingElse); err != nil {
 				return nil, err

@@ -29,7 +29,7 @@ import (
 func Inputs(project *types.Project, services []string, root string, state ...string) ([]checkpoints.Input, error) {
 	c := collector{names: newNames(root), found: map[string]checkpoints.Input{}}
 	for _, path := range state {
-		c.state = append(c.state, real(path))
+		c.state = append(c.state, resolve(path))
 	}
 	for _, service := range services {
 		builds, err := buildsOf(project, service)

@@ -1,14 +1,9 @@
 package buildinput
 
 import (
-	"os"
 	"path/filepath"
-	"reflect"
-	"runtime"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 const compose = "shop/compose.yaml"
@@ -150,135 +145,6 @@ func TestOwnStateIsNoInput(t *testing.T) {
 		got := namesOf(inputsOf(t, root, project, filepath.Join(root, state), filepath.Join(root, "shop/deep/.deploy"), "/nowhere"))
 		if got != want {
 			t.Errorf("%s\nwant %s", got, want)
-		}
-	}
-}
-
-func TestASecondCheckoutHasTheSameInputs(t *testing.T) {
-	layout := files{
-		compose: "services:\n  web:\n    build:\n      context: app\n      dockerfile: ${ROOT}/docker/Dockerfile\n" +
-			"      additional_contexts: {assets: ../assets}\n      ssh: [key=../id, other=../id2]\n      secrets: [token]\n" +
-			"      shm_size: 64m\n      ulimits: {nofile: {soft: 1, hard: 2}, nproc: 3}\n      extra_hosts: [a=1.2.3.4, b=1.2.3.5]\n" +
-			"      cache_from: [type=registry]\n      platforms: [linux/amd64]\n      entitlements: [network.host]\n      network: none\n" +
-			"      provenance: mode=max\n      pull: true\n      x-key: ${ROOT}\n" +
-			"secrets: {token: {file: ./token}}\n",
-		"docker/Dockerfile": "FROM scratch", "shop/app/a": "a", "assets/a": "->a",
-	}
-	first := t.TempDir()
-	second := filepath.Join(t.TempDir(), "much", "deeper")
-	through := filepath.Join(t.TempDir(), "through")
-	if err := os.Symlink(second, through); err != nil {
-		t.Fatal(err)
-	}
-	plant(t, first, layout)
-	plant(t, second, layout)
-	want := inputsOf(t, first, load(t, first, "ROOT="+first))
-	for _, root := range []string{second, through} {
-		if got := inputsOf(t, root, load(t, root, "ROOT="+root)); !reflect.DeepEqual(got, want) {
-			t.Errorf("%s changed", changed(want, got))
-		}
-	}
-}
-
-func TestTheBuildDefinitionIsAnInput(t *testing.T) {
-	template := "services:\n  web:\n    build:\n      context: app\n      args: [A=1, FROM_ENV]\n      target: x\n" +
-		"      secrets: [token]\n      labels: {l: '1'}\nsecrets: {token: {file: ./token}}\n"
-	layout := files{compose: template, "shop/app/Dockerfile": "", "shop/token": "one"}
-	root, project := checkout(t, layout, "FROM_ENV=1")
-	before := inputsOf(t, root, project)
-	for name, test := range map[string]struct {
-		from, to string
-		env      string
-		want     string
-	}{
-		"nothing":                    {"", "", "FROM_ENV=1", ""},
-		"an argument":                {"A=1", "A=2", "FROM_ENV=1", "build of web"},
-		"an argument's environment":  {"", "", "FROM_ENV=2", "build of web"},
-		"the target":                 {"target: x", "target: y", "FROM_ENV=1", "build of web"},
-		"a label":                    {"l: '1'", "l: '2'", "FROM_ENV=1", "build of web"},
-		"a secret's source":          {"file: ./token", "file: ./token2", "FROM_ENV=1", "build of web"},
-		"the image's name":           {"  web:\n", "  web:\n    image: other\n", "FROM_ENV=1", "build of web"},
-		"the platform":               {"  web:\n", "  web:\n    platform: linux/arm64\n", "FROM_ENV=1", "build of web"},
-		"what is no part of a build": {"  web:\n", "  web:\n    environment: {X: y}\n", "FROM_ENV=1", ""},
-	} {
-		plant(t, root, files{compose: strings.Replace(template, test.from, test.to, 1)})
-		if got := changed(before, inputsOf(t, root, load(t, root, test.env))); got != test.want {
-			t.Errorf("%s: %q changed, want %q", name, got, test.want)
-		}
-	}
-	plant(t, root, files{compose: template, "shop/token": "two"})
-	if got := changed(before, inputsOf(t, root, load(t, root, "FROM_ENV=1"))); got != "" {
-		t.Errorf("the content of a secret: %q changed", got)
-	}
-}
-
-// asStranger runs f as a user whom no file of this machine belongs to.
-func asStranger(t *testing.T, f func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		if os.Geteuid() == 0 {
-			_ = unix.Setfsgid(54321)
-			_ = unix.Setfsuid(54321)
-		}
-		f()
-	}()
-	<-done
-}
-
-func TestCaseB6AnIgnoredFolderOfAnotherUserIsNotEntered(t *testing.T) {
-	layout := files{compose: "services: {web: {build: app}}", "shop/app/Dockerfile": "", "shop/app/data/pg/x": "", "shop/app/a": ""}
-	for ignored, want := range map[string]string{
-		"data":              "",
-		"data/":             "",
-		"*\n!a":             "",
-		"data\n!**/*.md":    "", // entered if possible, for BuildKit would too
-		"data\n!data/pg/x":  "",
-		"data/*":            "data: permission denied: make it readable, or add it to ",
-		"nothing":           "data: permission denied: make it readable, or add it to ",
-		"data\n!data":       "data: permission denied: make it readable, or add it to ",
-		"**/pg\n!data/keep": "data: permission denied: make it readable, or add it to ",
-	} {
-		root, project := checkout(t, layout)
-		open(t, root)
-		plant(t, root, files{"shop/app/.dockerignore": ignored})
-		data := filepath.Join(root, "shop", "app", "data")
-		if err := os.Chmod(data, 0); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		asStranger(t, func() { _, err = Inputs(project, []string{"web"}, root) })
-		if err := os.Chmod(data, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		switch ignoreFile := filepath.Join(root, "shop/app/.dockerignore"); {
-		case want == "" && err != nil:
-			t.Errorf("%q: %v", ignored, err)
-		case want != "" && (err == nil || !strings.HasSuffix(err.Error(), want+ignoreFile) || !strings.HasPrefix(err.Error(), "build of web: ")):
-			t.Errorf("%q: %v, want …%s", ignored, err, want)
-		}
-	}
-	root, project := checkout(t, layout)
-	open(t, root)
-	secret := filepath.Join(root, "shop/app/a")
-	if err := os.Chmod(secret, 0); err != nil {
-		t.Fatal(err)
-	}
-	asStranger(t, func() {
-		if _, err := Inputs(project, []string{"web"}, root); err == nil || !strings.Contains(err.Error(), secret+": permission denied: make it readable") {
-			t.Errorf("an unreadable file: %v", err)
-		}
-	})
-}
-
-// open lets a stranger reach a test's folder.
-func open(t *testing.T, dir string) {
-	t.Helper()
-	for ; strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
 		}
 	}
 }

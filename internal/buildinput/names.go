@@ -9,7 +9,7 @@ import (
 type names struct{ root, real string }
 
 func newNames(root string) names {
-	return names{root: filepath.Clean(root), real: real(root)}
+	return names{root: filepath.Clean(root), real: resolve(root)}
 }
 
 // of is the path below the root, or beside it (../…). What has nothing in common with the root keeps its own path.
@@ -41,8 +41,8 @@ func below(dir, path string) (rel string, ok bool) {
 	return rel, err == nil && filepath.IsLocal(rel)
 }
 
-// real is a path without symbolic links, as far as it exists.
-func real(path string) string {
+// resolve returns a path without symbolic links, as far as it exists.
+func resolve(path string) string {
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
 		return resolved
 	}
@@ -50,5 +50,5 @@ func real(path string) string {
 	if parent == path {
 		return path
 	}
-	return filepath.Join(real(parent), filepath.Base(path))
+	return filepath.Join(resolve(parent), filepath.Base(path))
 }
