@@ -59,6 +59,7 @@ func find(project *types.Project, name string) (build, error) {
 }
 
 // definition is everything that the compose files say about the build, with the paths of the checkout made relative.
+// Arguments that are taken from the environment hold its values: the library has resolved them.
 func (b build) definition(project *types.Project, names names) (string, error) {
 	config := *b.config
 	config.Context = names.ofLocal(config.Context)
@@ -67,10 +68,6 @@ func (b build) definition(project *types.Project, names names) (string, error) {
 	for name, context := range config.AdditionalContexts {
 		config.AdditionalContexts[name] = names.ofLocal(context)
 	}
-	config.Args = maps.Clone(config.Args).Resolve(func(key string) (string, bool) {
-		value, ok := project.Environment[key]
-		return value, ok
-	})
 	config.SSH = nil // the library cannot encode it
 	ssh := map[string]string{}
 	for _, key := range b.config.SSH {
