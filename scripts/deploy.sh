@@ -28,7 +28,7 @@ Deploys the stack in eight steps, or does one step.
   --skip-checks            leave out step 1, the pre-flight checks
   --no-build               leave out step 3: use the images that are there
 
-  pull [SERVICE…]          fetch the images that are missing
+  pull [SERVICE…]          fetch the images of services, by hand those that are missing
   build [SERVICE…]         build images
   start SERVICE…           start services that are down; touch none that runs
   stop SERVICE…            stop services, keep their containers
@@ -36,7 +36,8 @@ Deploys the stack in eight steps, or does one step.
   restore FILE KIND SERVICE  put such a copy in the place of its content
   migrate JOB              run a one-off job; adopt it when it already runs
   up [SERVICE [REPLICAS]]  bring a service, or all, to its configuration
-  renew SERVICE REPLICAS   recreate the containers of a service, changed or not
+  renew SERVICE REPLICAS…  recreate the containers of services, changed or not
+  unlink NETWORK…          remove networks, whoever was in them stopped beforehand
   beside SERVICE REPLICAS  add new containers of a service beside its old ones
   retire CONTAINER…        stop and remove containers, keep their volumes
   cleanup                  remove this project's dangling images
@@ -65,9 +66,10 @@ step_pull() {
         list=$(pullable)
         [[ -n $list ]] || return 0
         mapfile -t list <<<"$list"
-        set -- "${list[@]}"
+        docker compose pull --policy missing "${list[@]}" >&2
+        return
     fi
-    docker compose pull --policy missing "$@" >&2
+    docker compose pull "$@" >&2
 }
 
 step_build() {
@@ -176,9 +178,31 @@ step_up() {
 
 # Compose does not see that the contents of a mounted file changed.
 step_renew() {
-    (($# == 2)) || usage_error "renew needs a SERVICE and its REPLICAS"
+    (($# > 0 && $# % 2 == 0)) || usage_error "renew needs a SERVICE and its REPLICAS, or several such pairs"
+    local -a scales=() services=()
     heal_names
-    docker compose up -d --no-deps --force-recreate --no-build --pull never --scale "$1=$2" "$1" >&2
+    while (($# > 0)); do
+        scales+=(--scale "$1=$2")
+        services+=("$1")
+        shift 2
+    done
+    docker compose up -d --no-deps --force-recreate --no-build --pull never "${scales[@]}" "${services[@]}" >&2
+}
+
+# A changed network has to be made anew, and the engine removes none that somebody is in.
+# What was in it is stopped beforehand; it comes back with the next renew.
+step_unlink() {
+    (($# > 0)) || usage_error "unlink needs a NETWORK"
+    local network list id
+    for network in "$@"; do
+        list=$(docker network ls --quiet --filter "name=^$network\$")
+        [[ -n $list ]] || continue
+        list=$(docker network inspect --format '{{range $id, $_ := .Containers}}{{println $id}}{{end}}' "$network")
+        for id in $list; do
+            docker network disconnect --force "$network" "$id"
+        done
+        docker network rm "$network" >/dev/null
+    done
 }
 
 step_beside() {
@@ -277,7 +301,7 @@ main() {
     STEP=
     if (($# > 0)) && [[ $1 != -* ]]; then
         case $1 in
-            pull | build | start | stop | backup | restore | migrate | up | renew | beside | retire | cleanup | down) ;;
+            pull | build | start | stop | backup | restore | migrate | up | renew | unlink | beside | retire | cleanup | down) ;;
             *) usage_error "there is no step \"$1\"" ;;
         esac
         STEP=$1

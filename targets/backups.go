@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"slipway/checkpoints"
 )
 
@@ -159,8 +161,8 @@ func (s *session) tellMonitoring(ctx context.Context, made backup) error {
 		return err
 	}
 	for _, service := range model.Services {
-		for _, mount := range service.Mounts {
-			if mount.Target != textfiles {
+		for _, mount := range service.Volumes {
+			if mount.Type != types.VolumeTypeBind || mount.Target != textfiles {
 				continue
 			}
 			if info, err := os.Stat(mount.Source); err != nil || !info.IsDir() {

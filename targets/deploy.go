@@ -56,6 +56,9 @@ func deploySteps(ctx context.Context) error {
 		if err := compose.Present(); err != nil {
 			return "", refuse(ctx, fmt.Errorf("deploy: %w", err))
 		}
+		if err := s.soundToAct(ctx); err != nil {
+			return "", err
+		}
 		for _, step := range s.steps() {
 			if _, err := s.do(ctx, step); err != nil {
 				return "", s.explain(ctx, step.Name, err)

@@ -152,6 +152,9 @@ func (c *container) inspected() map[string]any {
 		"Id": c.ID, "Name": "/" + c.Name, "Image": c.ImageID, "Created": "2026-01-01T00:00:00Z",
 		"State":      map[string]any{"Status": c.Status, "StartedAt": "2026-01-01T00:00:00Z", "Health": map[string]any{"Status": "healthy"}},
 		"HostConfig": map[string]any{"RestartPolicy": map[string]any{"Name": "no"}},
+		"NetworkSettings": map[string]any{
+			"Networks": map[string]any{c.labels()["com.docker.compose.project"] + "_default": map[string]any{}},
+		},
 		"Config": map[string]any{
 			"Image": c.Image, "Labels": c.labels(), "Healthcheck": map[string]any{"Test": []string{"CMD", "/app", "healthcheck"}},
 		},

@@ -66,9 +66,13 @@ func (e playedEngine) routes() *http.ServeMux {
 	mux.HandleFunc("GET /images/{ref...}", e.answer(func(w *world, r *http.Request) (any, error) {
 		ref := strings.TrimSuffix(r.PathValue("ref"), "/json")
 		if id := w.Images[ref]; id != "" {
-			return map[string]string{"Id": id}, nil
+			return map[string]any{"Id": id, "RootFS": map[string]any{"Layers": []string{id}}}, nil
 		}
 		return nil, fmt.Errorf("no such image: %s: %w", ref, errNotFound)
+	}))
+	mux.HandleFunc("GET /networks", e.answer(func(*world, *http.Request) (any, error) { return []any{}, nil })) // of containers that run nothing
+	mux.HandleFunc("GET /networks/{name}", e.answer(func(_ *world, r *http.Request) (any, error) {
+		return nil, fmt.Errorf("network %s not found: %w", r.PathValue("name"), errNotFound)
 	}))
 	mux.HandleFunc("GET /volumes/{name}", e.answer(func(w *world, r *http.Request) (any, error) {
 		name := r.PathValue("name")

@@ -12,9 +12,10 @@ import (
 // engine is what the engine has, asked for once and believed until this run acts: the steps that find nothing to do all
 // ask for the same.
 type engine struct {
-	images     map[string]string // of the whole model: reference -> id
+	images     map[string]compose.Image // of the whole model, by reference
 	containers []compose.Container
 	looked     bool // at the containers: that there are none is an answer too
+	networks   map[string]compose.Network
 	volume     *string
 	well       map[string]bool // services that were well when they were waited for together
 }
@@ -33,8 +34,8 @@ func (s *session) remembered() engine {
 	return s.engine
 }
 
-// images are the ids of the images of the model that the engine has.
-func (s *session) images(ctx context.Context) (map[string]string, error) {
+// images are the images of the model that the engine has.
+func (s *session) images(ctx context.Context) (map[string]compose.Image, error) {
 	if known := s.remembered().images; known != nil {
 		return known, nil
 	}
@@ -42,19 +43,19 @@ func (s *session) images(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	refs := make([]string, 0, len(model.Services))
+	var refs []string
 	for _, service := range model.Services {
-		refs = append(refs, service.Image)
+		refs = append(refs, service.Images()...)
 	}
 	slices.Sort(refs)
-	ids, err := compose.ImageIDs(ctx, slices.Compact(refs)...)
+	found, err := compose.Images(ctx, slices.Compact(refs)...)
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.engine.images = ids
-	return ids, nil
+	s.engine.images = found
+	return found, nil
 }
 
 // containers are those of the project.
@@ -72,7 +73,26 @@ func (s *session) containers(ctx context.Context) ([]compose.Container, error) {
 	return found, nil
 }
 
-// volume identifies the database's volume: its name and when the engine made it; empty while there is none.
+// networks are those of the project and of the model, by name.
+func (s *session) networks(ctx context.Context) (map[string]compose.Network, error) {
+	if known := s.remembered().networks; known != nil {
+		return known, nil
+	}
+	model, err := s.model(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.project.Networks(ctx, model)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine.networks = found
+	return found, nil
+}
+
+// volume identifies what holds the database: the volume, or the folder of the host; empty while there is none.
 func (s *session) volume(ctx context.Context) (string, error) {
 	if s.dest.Database.Volume == "" {
 		return "", nil
@@ -80,7 +100,11 @@ func (s *session) volume(ctx context.Context) (string, error) {
 	if known := s.remembered().volume; known != nil {
 		return *known, nil
 	}
-	found, err := compose.VolumeIdentity(ctx, s.project.Name+"_"+s.dest.Database.Volume)
+	model, err := s.model(ctx)
+	if err != nil {
+		return "", err
+	}
+	found, err := s.dest.Database.identity(ctx, model)
 	if err != nil {
 		return "", err
 	}
@@ -91,8 +115,8 @@ func (s *session) volume(ctx context.Context) (string, error) {
 }
 
 // imagesAndContainers asks for both at once.
-func (s *session) imagesAndContainers(ctx context.Context) (map[string]string, []compose.Container, error) {
-	var images map[string]string
+func (s *session) imagesAndContainers(ctx context.Context) (map[string]compose.Image, []compose.Container, error) {
+	var images map[string]compose.Image
 	var failure error
 	var asking sync.WaitGroup
 	asking.Go(func() { images, failure = s.images(ctx) })

@@ -32,9 +32,12 @@ func (s *session) migrate() checkpoints.Step {
 			if err != nil {
 				return nil, err
 			}
-			return append(inputs, checkpoints.Value("image of "+database.Job, image)), nil
+			return append(inputs, checkpoints.Value("image of "+database.Job, image.Content)), nil
 		},
 		Run: func(ctx context.Context) (string, error) {
+			if err := s.networksFirst(ctx); err != nil {
+				return "", err
+			}
 			if database.Service != "" {
 				if err := s.startDatabase(ctx); err != nil {
 					return "", err
@@ -54,6 +57,25 @@ func (s *session) migrate() checkpoints.Step {
 	}
 }
 
+// networksFirst removes the networks of the job that are to be made anew, and stops who is in them: Compose would make them
+// anew for the job, under the containers that the rollout has not come to.
+func (s *session) networksFirst(ctx context.Context) error {
+	view, err := s.view(ctx)
+	if err != nil {
+		return err
+	}
+	stages, err := s.stages(ctx, view)
+	if err != nil {
+		return err
+	}
+	for _, stage := range stages {
+		if len(stage.Networks) > 0 {
+			return s.clearWay(ctx, &view, rollout.Stage{Remove: stage.Remove, Stop: stage.Stop, Networks: stage.Networks})
+		}
+	}
+	return nil
+}
+
 // olderJob tells whether a job of an earlier run is alive that has another image: it is waited for like any other, and does
 // not know the newest migrations, so that it is no substitute for the job of this run.
 func (s *session) olderJob(ctx context.Context) (bool, error) {
@@ -65,7 +87,7 @@ func (s *session) olderJob(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(s.liveJobs(containers), func(c compose.Container) bool { return c.ImageID != image }), nil
+	return slices.ContainsFunc(s.liveJobs(containers), func(c compose.Container) bool { return c.ImageID != image.ID }), nil
 }
 
 // liveJobs are those of the containers that migrate.
@@ -102,24 +124,20 @@ func (s *session) startDatabase(ctx context.Context) error {
 			return s.await(ctx, name, nil)
 		}
 	}
-	origins, err := s.origins()
-	if err != nil {
-		return err
-	}
-	_, err = s.do(ctx, s.serviceStep(view, origins, name))
+	_, err = s.do(ctx, s.serviceStep(view, name))
 	return err
 }
 
-// imageOf is the id of the image that a service runs.
-func (s *session) imageOf(ctx context.Context, service string) (string, error) {
+// imageOf is the image that a service runs.
+func (s *session) imageOf(ctx context.Context, service string) (compose.Image, error) {
 	model, err := s.model(ctx)
 	if err != nil {
-		return "", err
+		return compose.Image{}, err
 	}
 	found, ok := model.Services[service]
 	if !ok {
-		return "", fmt.Errorf("the compose files have no service %q", service)
+		return compose.Image{}, fmt.Errorf("the compose files have no service %q", service)
 	}
-	ids, err := s.images(ctx)
-	return ids[found.Image], err
+	images, err := s.images(ctx)
+	return images[found.Image], err
 }

@@ -59,9 +59,15 @@ func (s *session) withServices(ctx context.Context, decisions []checkpoints.Deci
 		if err != nil {
 			return nil, err
 		}
+		stages, err := s.stages(ctx, view)
+		if err != nil {
+			return nil, err
+		}
 		var steps []checkpoints.Step
-		for _, service := range view.inOrder() {
-			steps = append(steps, s.serviceStep(view, nil, service.Name))
+		for _, stage := range stages {
+			for _, name := range stage.Services {
+				steps = append(steps, s.serviceStep(view, name))
+			}
 		}
 		services, err := s.store.Plan(ctx, steps)
 		if err != nil {

@@ -19,7 +19,7 @@ const (
 	minimumInodes   = 100_000
 	headroom        = 1 * host.GB // of the disk, for a stack that runs
 	recommendedCPUs = 2
-	dockerRoot      = "/var/lib/docker"
+	dockerRoot      = "/var/lib/docker" // until an engine says otherwise
 )
 
 // Preflight checks whether this machine can take the stack, before anything is touched.
@@ -29,11 +29,11 @@ const (
 // remedy. It changes nothing. -json prints the findings to stdout. Exit 3 when a check failed.
 func Preflight(ctx context.Context, json *bool) error {
 	return enter(ctx, "preflight", false, options{json: deref(json)}, func(ctx context.Context, _ *session) error {
-		return preflight(ctx)
+		return preflightPhase(ctx)
 	})
 }
 
-func preflight(ctx context.Context) error {
+func preflightPhase(ctx context.Context) error {
 	return phase(ctx, "preflight", "", exitRefused, func(ctx context.Context, s *session) (string, error) {
 		if s.target != "preflight" {
 			go func() { _, _ = s.written() }() // who asks for them next learns of their errors
@@ -88,7 +88,7 @@ func (s *session) checks() []host.Check {
 	}
 	dir, _ := stateDir(s.project)
 	checks := []host.Check{
-		host.Memory(minimumMemory), host.CPU(recommendedCPUs), host.Disk(dockerRoot, minimumDisk), host.Inodes(dockerRoot, minimumInodes),
+		host.Memory(minimumMemory), host.CPU(recommendedCPUs), host.Disk(engineFolders, minimumDisk), host.Inodes(engineFolders, minimumInodes),
 		host.Distribution("/etc/os-release"), host.Kernel(missing), host.Clock(),
 		host.ComposeFiles(s.dir, s.project.Files, s.dest.Files), host.StateDirectory(dir),
 	}
@@ -98,6 +98,20 @@ func (s *session) checks() []host.Check {
 		checks = append(checks, host.DNS(domain, nil))
 	}
 	return checks
+}
+
+// engineFolders are where the engine keeps its data on this machine: none where it is on another one.
+func engineFolders(ctx context.Context) []string {
+	info, err := compose.EngineInfo(ctx)
+	switch {
+	case err != nil:
+		return []string{dockerRoot}
+	case !info.Local:
+		return nil
+	case info.Images != "":
+		return []string{info.Root, info.Images}
+	}
+	return []string{info.Root}
 }
 
 func (s *session) engineFacts(ctx context.Context) (host.EngineFacts, error) {

@@ -28,7 +28,7 @@ func Prerequisites(ctx context.Context, skip *string) error {
 }
 
 func prerequisites(ctx context.Context) error {
-	mgDeps(ctx, preflight)
+	mgDeps(ctx, preflightPhase)
 	return phase(ctx, "prerequisites", "preflight", exitRefused, func(ctx context.Context, s *session) (string, error) {
 		missing, err := s.missingParts(ctx, slices.DeleteFunc(slices.Clone(dockerParts), s.seenByPreflight))
 		if err != nil {

@@ -2,15 +2,20 @@ package targets
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
-	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	"slipway/internal/buildinput"
 	"slipway/internal/compose"
 	"slipway/internal/host"
+	"slipway/internal/preflight"
+	"slipway/internal/redact"
+	"slipway/internal/settings"
 )
 
 // previewLimit bounds what preflight asks Compose and the engine; on a busy machine they are slow.
@@ -18,13 +23,18 @@ const previewLimit = 10 * time.Second
 
 // preview is the stack as preflight sees it: before config has run, with stand-ins for settings that are not known yet.
 type preview struct {
-	model      *compose.Model
-	containers []compose.Container
-	err        error
+	model    *compose.Model
+	world    preflight.World
+	problems []preflight.Problem
+	standIns bool
+	err      error
 }
 
-// modelChecks are the checks that need the compose files resolved: the ports, the registries of images that are not here
-// and, where preflight is all that was asked for, which services cannot run twice.
+// standIn is what a setting is taken for that is not known yet.
+const standIn = "unset.invalid"
+
+// modelChecks are the checks that need the compose files resolved: the stack itself, the ports, the registries of images
+// that are not here and, where preflight is all that was asked for, which services cannot run twice.
 func (s *session) modelChecks() []host.Check {
 	var once sync.Once
 	var seen preview
@@ -35,12 +45,25 @@ func (s *session) modelChecks() []host.Check {
 			case errors.Is(seen.err, compose.ErrNoDocker) || errors.Is(seen.err, compose.ErrNoEngine):
 				return host.OK("not looked at: there is no engine yet")
 			case seen.err != nil:
-				return host.Warn("not looked at: "+firstLine(seen.err), "docker compose config --quiet says more")
+				return host.OK("not looked at: the stack is not sound")
 			}
 			return judge(ctx, seen)
 		}
 	}
+	sound := func(ctx context.Context) host.Finding {
+		once.Do(func() { seen = s.preview(ctx) })
+		switch {
+		case errors.Is(seen.err, compose.ErrNoDocker) || errors.Is(seen.err, compose.ErrNoEngine):
+			return host.OK("not looked at: there is no engine yet")
+		case seen.err != nil && seen.standIns: // config has still to write what the files need
+			return host.Warn("not looked at yet: "+firstLine(seen.err), "none: it is looked at again before the first act")
+		case seen.err != nil:
+			return host.Fail(firstLine(seen.err), "docker compose config --quiet says more")
+		}
+		return s.soundStack(ctx, seen)
+	}
 	checks := []host.Check{
+		{Name: "stack", Limit: previewLimit, Look: sound},
 		{Name: "ports", Limit: previewLimit, Look: look(freePorts)},
 		{Name: "registry", Limit: previewLimit, Look: look(reachableRegistries)},
 	}
@@ -50,57 +73,166 @@ func (s *session) modelChecks() []host.Check {
 	return checks
 }
 
+// preview resolves the stack and asks the engine what it needs, with stand-ins for what config has still to ask for.
 func (s *session) preview(ctx context.Context) preview {
 	project := s.project
-	for _, setting := range s.dest.Settings {
-		if setting.File == "" && s.setting(setting.Key) == "" {
-			project.Env = append(project.Env, setting.Key+"=unset.invalid")
+	declared, err := s.allSettings(ctx)
+	if err != nil {
+		declared = s.dest.Settings
+	}
+	env := s.envContent()
+	var seen preview
+	for _, setting := range declared {
+		if setting.File != "" {
+			continue
+		}
+		seen.standIns = seen.standIns || env == "" // config will write it
+		if s.setting(setting.Key) == "" {
+			project.Env = append(project.Env, setting.Key+"="+standIn)
+			seen.standIns = true
 		}
 	}
-	var seen preview
-	env := s.envContent()
-	var wait sync.WaitGroup
-	var failure error
-	wait.Go(func() { seen.containers, failure = s.project.Containers(ctx) })
-	seen.model, seen.err = project.Model(ctx)
-	wait.Wait()
-	if seen.err == nil && len(project.Env) == len(s.project.Env) {
+	if seen.model, seen.err = project.Model(ctx); seen.err != nil {
+		return seen
+	}
+	if len(project.Env) == len(s.project.Env) {
 		s.offer(seen.model, env)
 	}
-	seen.err = errors.Join(seen.err, failure)
+	made, err := s.origins().Networks()
+	if err == nil {
+		seen.world, seen.problems, err = preflight.Problems(ctx, s.project, seen.model, made, s.options.prune)
+	}
+	seen.err = err
 	return seen
 }
 
-// freePorts checks that the ports are free or held by this very stack.
+// soundStack is everything that the last step needs of the files and the engine, looked at before the first one acts.
+func (s *session) soundStack(ctx context.Context, seen preview) host.Finding {
+	problems := append(seen.problems, s.exposed(seen.model)...)
+	if other, err := s.adopted(ctx); err == nil && other != "" {
+		problems = append(problems, preflight.Problem{
+			Text:   fmt.Sprintf("these compose files run already as project %q, and this deployment would begin project %q with empty volumes beside it", other, s.project.Name),
+			Remedy: fmt.Sprintf("set Project: %q in the destination, or, if two are meant, name this one: %q there", other, s.project.Name),
+		})
+	}
+	if len(problems) == 0 {
+		s.mu.Lock()
+		s.judged = seen.model
+		s.mu.Unlock()
+	}
+	if seen.standIns {
+		problems = slices.DeleteFunc(problems, func(p preflight.Problem) bool { return strings.Contains(p.Text, standIn) })
+	}
+	return judgeProblems(problems)
+}
+
+// exposed are the builds that would take secrets or our own state along into an image.
+func (s *session) exposed(model *compose.Model) []preflight.Problem {
+	sensitive := []string{s.store.Dir()}
+	if s.secretsInEnvFile() {
+		sensitive = append(sensitive, s.envFile())
+	}
+	for _, secret := range model.Secrets {
+		if secret.File != "" {
+			sensitive = append(sensitive, secret.File)
+		}
+	}
+	exposures, err := buildinput.Exposed(model.Project, names(servicesOf(model, isBuilt)), sensitive)
+	if err != nil {
+		return []preflight.Problem{{Text: err.Error(), Remedy: "correct the build section"}}
+	}
+	var problems []preflight.Problem
+	for _, e := range exposures {
+		problems = append(problems, preflight.Problem{
+			Text:   fmt.Sprintf("the build of %s would take %s along", e.Service, s.shown(e.Path)),
+			Remedy: fmt.Sprintf("echo '%s' >> %s", e.Line, s.shown(e.IgnoreFile)),
+		})
+	}
+	return problems
+}
+
+// secretsInEnvFile reports whether the env file holds a secret, or will.
+func (s *session) secretsInEnvFile() bool {
+	file, err := settings.ReadEnvFile(s.envFile())
+	holds := err == nil && slices.ContainsFunc(file.Keys(), func(key string) bool {
+		value, _ := file.Get(key)
+		return len(redact.Secrets(key, value)) > 0
+	})
+	return holds || slices.ContainsFunc(s.dest.Settings, func(setting settings.Setting) bool { return setting.File == "" && setting.IsSecret() })
+}
+
+// shown is a path of the stack as the operator knows it.
+func (s *session) shown(path string) string {
+	if rel, err := filepath.Rel(s.dir, path); err == nil && filepath.IsLocal(rel) {
+		return filepath.Join(s.stack.Dir, rel)
+	}
+	return path
+}
+
+// soundToAct looks once more after config, which may have changed what the compose files mean, and before the first act.
+func (s *session) soundToAct(ctx context.Context) error {
+	model, err := s.model(ctx)
+	if err != nil {
+		return err
+	}
+	problems := preflight.Written(model)
+	s.mu.Lock()
+	judged := s.judged == model
+	s.mu.Unlock()
+	if !judged && !s.options.skips("preflight") {
+		made, err := s.origins().Networks()
+		if err != nil {
+			return err
+		}
+		_, found, err := preflight.Problems(ctx, s.project, model, made, s.options.prune)
+		if err != nil {
+			return err
+		}
+		problems = append(problems, found...)
+	}
+	if finding := judgeProblems(problems); finding.State != host.StateOK {
+		finding.Name = "stack"
+		return refuse(ctx, fmt.Errorf("deploy: %w", findingsError([]host.Finding{finding})))
+	}
+	return nil
+}
+
+func judgeProblems(problems []preflight.Problem) host.Finding {
+	if len(problems) == 0 {
+		return host.OK("what it needs is there")
+	}
+	var texts, remedies []string
+	for _, p := range problems {
+		texts, remedies = append(texts, p.Text), append(remedies, p.Remedy)
+	}
+	return host.Fail(strings.Join(texts, "\n  stack: "), strings.Join(slices.Compact(remedies), "\n    "))
+}
+
+// freePorts checks that the ports are free or held by this very project, whose rollout knows who gives up before who takes.
 func freePorts(ctx context.Context, seen preview) host.Finding {
-	own := map[string]bool{}
-	for _, c := range seen.containers {
-		own[c.Service] = own[c.Service] || c.Status == "running"
+	own := map[host.Port]bool{}
+	for _, c := range seen.world.Containers {
+		for _, b := range c.Ports {
+			if c.Status == "running" {
+				own[host.Port{Number: b.Port, Proto: b.Proto}] = true
+			}
+		}
 	}
 	publisher := func(ctx context.Context, p host.Port) string {
 		name, _ := compose.Publisher(ctx, p.Number) // unknown is as good as none: then the process is named
 		return name
 	}
-	return host.Ports(publishedPorts(seen.model), func(p host.Port) bool { return own[p.Service] }, publisher).Look(ctx)
+	held := func(p host.Port) bool { return own[host.Port{Number: p.Number, Proto: p.Proto}] }
+	return host.Ports(publishedPorts(seen.model), held, publisher).Look(ctx)
 }
 
-// publishedPorts are the host ports that the model asks for.
+// publishedPorts are the single host ports that the model asks for; of a range the engine takes one that is free.
 func publishedPorts(model *compose.Model) []host.Port {
 	var ports []host.Port
-	for name, service := range model.Services {
-		var raw struct {
-			Ports []struct {
-				Published string `json:"published"`
-				Protocol  string `json:"protocol"`
-				HostIP    string `json:"host_ip"`
-			} `json:"ports"`
-		}
-		if json.Unmarshal(service.Raw, &raw) != nil {
-			continue
-		}
-		for _, p := range raw.Ports {
-			if number, err := strconv.Atoi(p.Published); err == nil {
-				ports = append(ports, host.Port{Number: number, Proto: p.Protocol, Service: name, Address: p.HostIP})
+	for _, service := range model.Up() {
+		for _, p := range service.Published() {
+			if p.Fixed() {
+				ports = append(ports, host.Port{Number: p.First, Proto: p.Proto, Service: service.Name, Address: p.Address})
 			}
 		}
 	}
@@ -109,12 +241,7 @@ func publishedPorts(model *compose.Model) []host.Port {
 
 // reachableRegistries checks the registries that a pull would ask: those of images that are neither here nor built here.
 func reachableRegistries(ctx context.Context, seen preview) host.Finding {
-	refs := imagesOf(withoutBuild(seen.model))
-	here, err := compose.ImageIDs(ctx, refs...)
-	if err != nil {
-		return host.Warn("not looked at: "+firstLine(err), "docker image ls")
-	}
-	refs = slices.DeleteFunc(refs, func(ref string) bool { return here[ref] != "" })
+	refs := slices.DeleteFunc(imagesOf(withoutBuild(seen.model)), func(ref string) bool { _, has := seen.world.Images[ref]; return has })
 	for _, finding := range askRegistries(ctx, refs, host.DefaultLimit) {
 		if finding.State != host.StateOK {
 			return finding
@@ -123,7 +250,8 @@ func reachableRegistries(ctx context.Context, seen preview) host.Finding {
 	return host.OK("every image is here or its registry answers")
 }
 
-// askRegistries asks the registries of these images whether they answer, each once.
+// askRegistries asks the registries of these images whether they answer, each once. Where the engine has mirrors of Docker
+// Hub, one of them is as good.
 func askRegistries(ctx context.Context, refs []string, limit time.Duration) []host.Finding {
 	var registries []string
 	for _, ref := range refs {
@@ -132,21 +260,33 @@ func askRegistries(ctx context.Context, refs []string, limit time.Duration) []ho
 	slices.Sort(registries)
 	checks := []host.Check{}
 	for _, registry := range slices.Compact(registries) {
-		check := host.Registry(registry)
+		var mirrors []string
+		if info, err := compose.EngineInfo(ctx); err == nil && registry == "docker.io" {
+			mirrors = info.Mirrors
+		}
+		check := host.Registry(registry, mirrors...)
 		check.Limit = limit
 		checks = append(checks, check)
 	}
 	return host.Run(ctx, checks)
 }
 
+// imagesOf are the references of the services' images.
+func imagesOf(services []compose.Service) []string {
+	var refs []string
+	for _, service := range services {
+		refs = append(refs, service.Images()...)
+	}
+	return refs
+}
+
 // unscalable names the services that are replaced with a gap.
 func unscalable(ctx context.Context, seen preview) host.Finding {
 	var names []string
-	for name, service := range seen.model.Services {
-		if service.ContainerName != "" || len(service.FixedPorts) > 0 {
-			names = append(names, name)
+	for _, service := range seen.model.Up() {
+		if service.ContainerName != "" || slices.ContainsFunc(service.Published(), compose.Published.Fixed) {
+			names = append(names, service.Name)
 		}
 	}
-	slices.Sort(names)
 	return host.Scaling(names).Look(ctx)
 }

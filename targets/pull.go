@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/compose-spec/compose-go/v2/types"
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
@@ -17,7 +18,7 @@ import (
 // pullTries bounds how often a pull is tried when the network is to blame.
 const pullTries = 4
 
-// pull brings the images that are not built here. An image that is here already is not asked for.
+// pull brings the images that are not built here: those that are missing, and those that the files say to ask for each time.
 func (s *session) pull() checkpoints.Step {
 	return checkpoints.Step{
 		Name: "pull",
@@ -32,32 +33,55 @@ func (s *session) pull() checkpoints.Step {
 			services, err := s.pulled(ctx)
 			var inputs []checkpoints.Input
 			for _, service := range services {
-				inputs = append(inputs, checkpoints.Value("image of "+service.Name, service.Image))
+				inputs = append(inputs, checkpoints.Value("image of "+service.Name, strings.Join(service.Images(), " ")))
 			}
 			return inputs, err
 		},
 		Holds: func(ctx context.Context) (string, error) {
-			services, err := s.pulled(ctx)
-			if err != nil {
+			wanted, err := s.toPull(ctx)
+			if err != nil || len(wanted) == 0 {
 				return "", err
 			}
-			return s.missingImage(ctx, services)
+			return wanted[0].cause, nil
 		},
 		Run: func(ctx context.Context) (string, error) {
-			services, err := s.pulled(ctx)
-			if err != nil {
-				return "", err
-			}
-			names := make([]string, 0, len(services))
-			for _, service := range services {
-				names = append(names, service.Name)
-			}
-			if missing, err := s.missingImage(ctx, services); err != nil || missing == "" {
+			wanted, err := s.toPull(ctx)
+			if err != nil || len(wanted) == 0 {
 				return "every image is here", err
+			}
+			names := make([]string, 0, len(wanted))
+			for _, w := range wanted {
+				names = append(names, w.service)
 			}
 			return console.Count(len(names), "image"), s.pullWithRetries(ctx, names)
 		},
 	}
+}
+
+// wantedImage is a service whose images the registry is asked for, and why.
+type wantedImage struct{ service, cause string }
+
+// toPull are the services whose images are missing, and those whose pull_policy is to ask each time.
+func (s *session) toPull(ctx context.Context) ([]wantedImage, error) {
+	services, err := s.pulled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	here, err := s.images(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var wanted []wantedImage
+	for _, service := range services {
+		missing := slices.IndexFunc(service.Images(), func(ref string) bool { _, has := here[ref]; return !has })
+		switch {
+		case missing >= 0:
+			wanted = append(wanted, wantedImage{service.Name, "image " + service.Images()[missing] + " is not here"})
+		case service.AsksRegistry():
+			wanted = append(wanted, wantedImage{service.Name, "pull_policy of " + service.Name + " is " + service.PullPolicy})
+		}
+	}
+	return wanted, nil
 }
 
 // pullWithRetries tries again, visibly and a bounded number of times, only where the network is to blame.
@@ -88,7 +112,7 @@ func (s *session) pulled(ctx context.Context) ([]compose.Service, error) {
 func servicesOf(model *compose.Model, fits func(compose.Service) bool) []compose.Service {
 	var found []compose.Service
 	for _, service := range model.Services {
-		if fits(service) {
+		if service.Provider == nil && fits(service) {
 			found = append(found, service)
 		}
 	}
@@ -100,28 +124,21 @@ func servicesOf(model *compose.Model, fits func(compose.Service) bool) []compose
 func withoutBuild(model *compose.Model) []compose.Service {
 	built := map[string]bool{}
 	for _, service := range model.Services {
-		built[service.Image] = built[service.Image] || service.Build
+		built[service.Image] = built[service.Image] || service.Build != nil
 	}
-	return servicesOf(model, func(service compose.Service) bool { return !built[service.Image] })
+	return servicesOf(model, func(service compose.Service) bool {
+		return service.PullPolicy != types.PullPolicyNever && slices.ContainsFunc(service.Images(), func(ref string) bool { return !built[ref] })
+	})
 }
 
-// imagesOf are the references of the services' images.
-func imagesOf(services []compose.Service) []string {
-	refs := make([]string, 0, len(services))
-	for _, service := range services {
-		refs = append(refs, service.Image)
-	}
-	return refs
-}
-
-// missingImage names the first image that the engine does not have.
+// missingImage names the first image of these services that the engine does not have.
 func (s *session) missingImage(ctx context.Context, services []compose.Service) (string, error) {
-	ids, err := s.images(ctx)
+	here, err := s.images(ctx)
 	if err != nil {
 		return "", err
 	}
 	for _, service := range services {
-		if ids[service.Image] == "" {
+		if _, has := here[service.Image]; !has {
 			return "image " + service.Image + " is gone", nil
 		}
 	}

@@ -13,7 +13,7 @@ func TestTheModelOfPreflightHoldsUntilTheEnvFileChanges(t *testing.T) {
 	if s.offered() != nil {
 		t.Error("a model is there though preflight was left out")
 	}
-	model := &compose.Model{Name: "x"}
+	model := &compose.Model{}
 	s.offer(model, s.envContent())
 	if got, err := s.model(t.Context()); err != nil || got != model {
 		t.Errorf("the model of preflight is not used: %v, %v", got, err)
@@ -29,9 +29,9 @@ func TestTheModelOfPreflightHoldsUntilTheEnvFileChanges(t *testing.T) {
 func TestWhatTheEngineSaidHoldsUntilTheRunActs(t *testing.T) {
 	volume := "data"
 	s := &session{dest: Destination{Database: Database{Volume: "data"}}}
-	s.engine = engine{images: map[string]string{"a:1": "id"}, looked: true, volume: &volume}
+	s.engine = engine{images: map[string]compose.Image{"a:1": {ID: "id"}}, looked: true, volume: &volume}
 	images, containers, err := s.imagesAndContainers(t.Context())
-	if err != nil || images["a:1"] != "id" || containers != nil {
+	if err != nil || images["a:1"].ID != "id" || containers != nil {
 		t.Errorf("asked again: %v, %v, %v", images, containers, err)
 	}
 	if got, err := s.volume(t.Context()); err != nil || got != "data" {

@@ -32,8 +32,8 @@ func (s *session) rollout() checkpoints.Step {
 				return nil, err
 			}
 			var inputs []checkpoints.Input
-			for _, service := range view.inOrder() {
-				more, err := rollout.Inputs(s.project, view.model, service.Name, view.images[service.Image])
+			for _, service := range view.model.Up() {
+				more, err := rollout.Inputs(view.model, service.Name, view.images[service.Image])
 				if err != nil {
 					return nil, err
 				}
@@ -46,9 +46,9 @@ func (s *session) rollout() checkpoints.Step {
 			if err != nil {
 				return "", err
 			}
-			for _, service := range view.inOrder() {
-				if cause := rollout.Holds(service, view.containers, view.images[service.Image]); cause != "" {
-					return cause, nil
+			for _, service := range view.model.Up() {
+				if cause, err := s.holds(ctx, view, service); err != nil || cause != "" {
+					return cause, err
 				}
 			}
 			return "", nil
@@ -57,12 +57,33 @@ func (s *session) rollout() checkpoints.Step {
 	}
 }
 
+// holds says what of a service is not as it was deployed.
+func (s *session) holds(ctx context.Context, v view, service compose.Service) (string, error) {
+	there, err := s.networks(ctx)
+	if err != nil {
+		return "", err
+	}
+	return s.origins().Holds(service, v.containers, v.images[service.Image], rollout.Attached(v.model, service, there))
+}
+
+// target is a service as it shall be.
+func (s *session) targetOf(v view, name string) (rollout.Target, error) {
+	service := v.model.Services[name]
+	inputs, err := rollout.Inputs(v.model, name, v.images[service.Image])
+	return rollout.Target{
+		Service: service, Image: v.images[service.Image], Inputs: inputs,
+		Attached: func(ctx context.Context) (map[string]string, error) {
+			there, err := s.networks(ctx)
+			return rollout.Attached(v.model, service, there), err
+		},
+	}, err
+}
+
 // view is the world that a rollout begins with.
 type view struct {
 	model      *compose.Model
-	images     map[string]string // image reference -> id
+	images     map[string]compose.Image // by reference
 	containers []compose.Container
-	groups     [][]string // the order of the services
 }
 
 func (s *session) view(ctx context.Context) (view, error) {
@@ -74,42 +95,57 @@ func (s *session) view(ctx context.Context) (view, error) {
 	if v.images, v.containers, err = s.imagesAndContainers(ctx); err != nil {
 		return v, err
 	}
-	v.groups = rollout.Order(model, v.containers)
 	return v, nil
 }
 
-func (v view) inOrder() []compose.Service {
-	var services []compose.Service
-	for _, group := range v.groups {
-		for _, name := range group {
-			services = append(services, v.model.Services[name])
-		}
+// stages are the order of a rollout: who depends on whom, who holds what another one wants, which networks are made anew.
+func (s *session) stages(ctx context.Context, v view) ([]rollout.Stage, error) {
+	world, err := s.world(ctx, v)
+	if err != nil {
+		return nil, err
 	}
-	return services
+	stages, conflicts := rollout.Arrange(v.model, world, s.options.prune)
+	if len(conflicts) > 0 { // preflight has said so, unless it was left out or the world has changed since
+		return nil, refuse(ctx, fmt.Errorf("rollout: %s", conflicts[0]), conflicts[0].Remedy)
+	}
+	return stages, nil
 }
 
-// rollOut runs the step of every service, those that have no containers yet and do not need each other started together.
+func (s *session) world(ctx context.Context, v view) (rollout.World, error) {
+	world := rollout.World{Containers: v.containers}
+	var err error
+	if world.Made, err = s.origins().Networks(); err != nil {
+		return world, err
+	}
+	world.Networks, err = s.networks(ctx)
+	return world, err
+}
+
+// rollOut runs the step of every service, stage by stage.
 func (s *session) rollOut(ctx context.Context) (string, error) {
 	view, err := s.view(ctx)
 	if err != nil {
 		return "", err
 	}
-	origins, err := s.origins()
+	stages, err := s.stages(ctx, view)
 	if err != nil {
 		return "", err
 	}
 	changed, untouched := 0, 0
-	for _, group := range view.groups {
-		if len(group) > 1 {
-			if err := s.startTogether(ctx, view, origins, group); err != nil {
+	for _, stage := range stages {
+		if err := s.clearWay(ctx, &view, stage); err != nil {
+			return "", err
+		}
+		if len(stage.Services) > 1 {
+			if err := s.startTogether(ctx, view, stage.Services); err != nil {
 				return "", err
 			}
-			if err := s.awaitTogether(ctx, view.model, group); err != nil {
+			if err := s.awaitTogether(ctx, view.model, stage.Services); err != nil {
 				return "", err
 			}
 		}
-		for _, name := range group {
-			decision, err := s.do(ctx, s.serviceStep(view, origins, name))
+		for _, name := range stage.Services {
+			decision, err := s.do(ctx, s.serviceStep(view, name))
 			if err != nil {
 				return "", err
 			}
@@ -120,42 +156,54 @@ func (s *session) rollOut(ctx context.Context) (string, error) {
 			}
 		}
 	}
-	return fmt.Sprintf("%d changed, %d untouched", changed, untouched), nil
+	there, err := s.networks(ctx)
+	if err == nil {
+		err = s.origins().KeepNetworks(view.model, there)
+	}
+	return fmt.Sprintf("%d changed, %d untouched", changed, untouched), err
+}
+
+// clearWay gets out of the way what a stage says, and looks at the containers again if it did.
+func (s *session) clearWay(ctx context.Context, v *view, stage rollout.Stage) error {
+	for _, line := range stage.Way() {
+		s.console.Line(console.Note, "rollout", line, 0)
+	}
+	if err := rollout.Clear(ctx, s.acts(), stage); err != nil || len(stage.Way()) == 0 {
+		return err
+	}
+	var err error
+	v.containers, err = s.containers(ctx)
+	return err
 }
 
 // origins remember which model each container was made from.
-func (s *session) origins() (*rollout.Origins, error) {
+func (s *session) origins() *rollout.Origins {
 	return rollout.OpenOrigins(filepath.Join(s.store.Dir(), "origins"))
 }
 
 // serviceStep is the step that brings one service to the model. Nothing but the rollout changes the containers of
 // the view meanwhile.
-func (s *session) serviceStep(v view, origins *rollout.Origins, name string) checkpoints.Step {
-	service, image := v.model.Services[name], v.images[v.model.Services[name].Image]
-	inputs := func(context.Context) ([]checkpoints.Input, error) {
-		return rollout.Inputs(s.project, v.model, name, image)
-	}
+func (s *session) serviceStep(v view, name string) checkpoints.Step {
+	service := v.model.Services[name]
 	step := checkpoints.Step{
-		Name:   rollout.StepName(name),
-		Inputs: inputs,
-		Holds:  func(context.Context) (string, error) { return rollout.Holds(service, v.containers, image), nil },
+		Name: rollout.StepName(name),
+		Inputs: func(context.Context) ([]checkpoints.Input, error) {
+			return rollout.Inputs(v.model, name, v.images[service.Image])
+		},
+		Holds: func(ctx context.Context) (string, error) { return s.holds(ctx, v, service) },
 		Run: func(ctx context.Context) (string, error) {
-			wanted, err := inputs(ctx)
+			target, err := s.targetOf(v, name)
 			if err != nil {
 				return "", err
 			}
-			result, err := rollout.Service(ctx, s.acts(), origins, rollout.Target{Service: service, ImageID: image, Inputs: wanted})
+			result, err := rollout.Service(ctx, s.acts(), s.origins(), target)
 			if len(rollout.Of(name, v.containers)) == 0 {
-				result = console.Count(service.Replicas, "container") + " started" // with others, maybe: then Service found them there
+				result = console.Count(service.Replicas(), "container") + " started" // with others, maybe: then Service found them there
 			}
 			return result, err
 		},
 	}
-	follows, err := rollout.Follows(service)
-	if err != nil {
-		step.Run = func(context.Context) (string, error) { return "", err }
-	}
-	for _, other := range follows {
+	for _, other := range rollout.Follows(service) {
 		step.After = append(step.After, rollout.StepName(other))
 	}
 	return step
@@ -197,7 +245,7 @@ func (s *session) awaitAll(ctx context.Context, model *compose.Model, wanted map
 	window := time.Duration(noWindow)
 	names := slices.Sorted(maps.Keys(wanted))
 	for _, name := range names {
-		if !model.Services[name].HasHealthcheck {
+		if !model.Services[name].HasHealthcheck() {
 			window = settle
 		}
 	}
@@ -259,19 +307,16 @@ func (s *session) orphans(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(rollout.Orphans(view.model, view.containers)) == 0 {
-		return nil // nobody needs to know which services the profiles leave out
-	}
-	known, err := s.project.ServiceNames(ctx)
-	if err != nil {
-		return err
-	}
-	found := rollout.Orphans(view.model, view.containers, known...)
+	found := rollout.Orphans(view.model, view.containers)
 	if s.options.prune {
 		return rollout.Prune(ctx, s.acts(), found)
 	}
 	for _, orphan := range found {
-		s.console.Line(console.Warn, orphan.Name, "its service is not in the compose files; -prune removes it", 0)
+		why := "its service is not in the compose files"
+		if rollout.Off(view.model, orphan) {
+			why = "the profile of its service is off"
+		}
+		s.console.Line(console.Warn, orphan.Name, why+"; -prune removes it", 0)
 	}
 	return nil
 }

@@ -51,7 +51,8 @@ type session struct {
 	resolved    *compose.Model
 	engine      engine
 	preflighted preflighted
-	newTools    compose.Tools // what preflight was told anew
+	judged      *compose.Model // the model that preflight found no problem in
+	newTools    compose.Tools  // what preflight was told anew
 }
 
 var current *session
@@ -70,13 +71,16 @@ func open(target string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if dest.EnvFile == "" {
+		dest.EnvFile = ".env" // Compose's own default
+	}
 	dir, err := declared.path()
 	if err != nil {
 		return nil, err
 	}
-	name := declared.project(dest)
-	if other := os.Getenv("COMPOSE_PROJECT_NAME"); other != "" {
-		name = other
+	project, err := declared.project(dest, dir)
+	if err != nil {
+		return nil, err
 	}
 	for _, setting := range dest.Settings {
 		if value, ok := os.LookupEnv(setting.Key); ok && value == "" {
@@ -88,7 +92,7 @@ func open(target string) (*session, error) {
 	s := &session{
 		stack: declared, dest: dest, dir: dir, secrets: secrets, target: target, started: time.Now(),
 		console: console.New(os.Stdout, os.Stderr, secrets),
-		project: compose.Project{Name: name, Dir: dir, Files: dest.Files, EnvFile: dest.EnvFile, Profiles: profiles(dest)},
+		project: project,
 		passed:  map[string]bool{},
 	}
 	if err := s.learnSecrets(); err != nil {
@@ -106,15 +110,6 @@ func open(target string) (*session, error) {
 	})
 	current = s
 	return s, nil
-}
-
-// profiles are those of COMPOSE_PROFILES, where it is set, even to nothing; else the destination's.
-func profiles(dest Destination) []string {
-	list, ok := os.LookupEnv("COMPOSE_PROFILES")
-	if !ok {
-		return dest.Profiles
-	}
-	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
 }
 
 // learnSecrets tells the redactor every value that must not be seen: of the environment, the env file and secrets/.

@@ -27,6 +27,7 @@ type Stack struct {
 // Destination is one place that the stack goes to.
 type Destination struct {
 	Name      string             // "local", "production": the word that selects it
+	Project   string             // the Compose project; empty means what the files name, else Stack.Name, at other destinations than the first with Name after it
 	Files     []string           // compose files, in the order Compose gets them, relative to Stack.Dir
 	EnvFile   string             // the env file, relative to Stack.Dir
 	Profiles  []string           // profiles that are on
@@ -141,15 +142,6 @@ func (s Stack) destination(name string) (Destination, error) {
 		names = append(names, d.Name)
 	}
 	return Destination{}, fmt.Errorf("stack %s has no destination %q; it has %s", s.Name, name, strings.Join(names, ", "))
-}
-
-// project is the Compose project of the stack at a destination: the stack's own name at the default destination,
-// so that two checkouts deploy the same project, and one of its own at any other.
-func (s Stack) project(d Destination) string {
-	if d.Name == s.Destinations[0].Name {
-		return s.Name
-	}
-	return s.Name + "-" + d.Name
 }
 
 // path is a file of the stack, absolute.

@@ -8,18 +8,17 @@ import (
 	"slipway/internal/rollout"
 )
 
-// startTogether starts the services of a group that have no containers yet in one act.
-func (s *session) startTogether(ctx context.Context, v view, origins *rollout.Origins, group []string) error {
+// startTogether starts the services of a stage of which nothing runs in one act.
+func (s *session) startTogether(ctx context.Context, v view, group []string) error {
 	var targets []rollout.Target
 	for _, name := range group {
-		service := v.model.Services[name]
-		inputs, err := rollout.Inputs(s.project, v.model, name, v.images[service.Image])
+		target, err := s.targetOf(v, name)
 		if err != nil {
 			return err
 		}
-		targets = append(targets, rollout.Target{Service: service, ImageID: v.images[service.Image], Inputs: inputs})
+		targets = append(targets, target)
 	}
-	return rollout.StartAll(ctx, s.acts(), origins, targets)
+	return rollout.StartAll(ctx, s.acts(), s.origins(), targets)
 }
 
 // awaitTogether waits once for all services of a group that was started together: a wait for each would ask about all

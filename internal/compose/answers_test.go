@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"github.com/compose-spec/compose-go/v2/types"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -69,7 +71,7 @@ echo "errors pretty printing info" >&2; exit 1`)
 	_, errList := Project{Name: "demo"}.Containers(ctx)
 	_, _, errExec := Exec(ctx, "id", "true")
 	_, errLogs := Logs(ctx, "id", 1)
-	_, errImages := ImageIDs(ctx, "x")
+	_, errImages := Images(ctx, "x")
 	_, errVolume := VolumeIdentity(ctx, "x")
 	v, errVersions := Versions(ctx, Tools{})
 	for i, err := range []error{errList, errExec, errLogs, errImages, errVolume, errVersions} {
@@ -169,28 +171,136 @@ func TestContainerThatVanishesBetweenTwoQuestionsIsLeftOut(t *testing.T) {
 	}
 }
 
+// networked is a model with networks of these names.
+func networked(names ...string) *Model {
+	project := &types.Project{Networks: types.Networks{}}
+	for _, name := range names {
+		project.Networks[name] = types.NetworkConfig{Name: name}
+	}
+	return newModel(project)
+}
+
 func TestFailureIsNotTakenForNothingThere(t *testing.T) {
 	engineSays(t, map[string]http.HandlerFunc{"GET /": refused(http.StatusInternalServerError, "internal")})
 	if containers, err := inspect(t.Context(), "a"); err == nil {
 		t.Errorf("%+v", containers)
 	}
-	if ids, err := ImageIDs(t.Context(), "a"); err == nil {
-		t.Errorf("%v", ids)
+	if images, err := Images(t.Context(), "a"); err == nil {
+		t.Errorf("%v", images)
+	}
+	if volumes, err := Volumes(t.Context(), "a"); err == nil {
+		t.Errorf("%v", volumes)
+	}
+	if networks, err := (Project{Name: "p"}).Networks(t.Context(), networked("a")); err == nil {
+		t.Errorf("%v", networks)
+	}
+	if projects, err := ProjectsOf(t.Context(), "a"); err == nil {
+		t.Errorf("%v", projects)
 	}
 	if volume, err := VolumeIdentity(t.Context(), "a"); err == nil {
 		t.Errorf("%v", volume)
 	}
 }
 
-func TestImageIDsLeavesOutWhatTheEngineLacks(t *testing.T) {
+func TestWhatTheEngineLacksIsLeftOut(t *testing.T) {
 	engineSays(t, map[string]http.HandlerFunc{
 		"GET /images/a:1/json":     text(`{"Id":"sha256:a"}`),
 		"GET /images/missing/json": refused(http.StatusNotFound, "No such image: missing"),
 		"GET /images/host/b/json":  text(`{"Id":"sha256:b"}`),
+		"GET /networks":            text(`[]`),
+		"GET /networks/front":      text(`{"Id":"f1","Name":"front","Driver":"bridge","Internal":true,"Containers":{"c1":{"Name":"web-1"}}}`),
+		"GET /networks/missing":    refused(http.StatusNotFound, "network missing not found"),
+		"GET /volumes/data":        text(`{"Name":"data","Driver":"local","Mountpoint":"/nowhere/data/_data"}`),
+		"GET /volumes/missing":     refused(http.StatusNotFound, "get missing: no such volume"),
 	})
-	ids, err := ImageIDs(t.Context(), "a:1", "missing", "host/b")
-	if err != nil || len(ids) != 2 || ids["a:1"] != "sha256:a" || ids["host/b"] != "sha256:b" {
-		t.Errorf("%v, %v", ids, err)
+	images, err := Images(t.Context(), "a:1", "missing", "host/b")
+	if err != nil || len(images) != 2 || images["a:1"].ID != "sha256:a" || images["host/b"].ID != "sha256:b" {
+		t.Errorf("%v, %v", images, err)
+	}
+	networks, err := Project{Name: "p"}.Networks(t.Context(), networked("front", "missing"))
+	front := networks["front"]
+	if err != nil || len(networks) != 1 || front.ID != "f1" || !front.Internal || front.Attached["c1"] != "web-1" {
+		t.Errorf("%+v, %v", networks, err)
+	}
+	volumes, err := Volumes(t.Context(), "data", "missing")
+	if err != nil || len(volumes) != 1 || volumes["data"].Driver != "local" {
+		t.Errorf("%+v, %v", volumes, err)
+	}
+}
+
+// Case B7: the containerd image store gives another id to each build of the same content.
+func TestCaseB7ContentOfAnImageIsWhatContainersGet(t *testing.T) {
+	image := func(id, created, env, layer, variant string) http.HandlerFunc {
+		return text(fmt.Sprintf(`{"Id": %q, "Created": %q, "RepoTags": [%q], "Os": "linux", "Architecture": "arm64", "Variant": %q,
+			"Config": {"Env": [%q], "Cmd": ["/main"]}, "RootFS": {"Type": "layers", "Layers": [%q]}}`, id, created, id, variant, env, layer))
+	}
+	engineSays(t, map[string]http.HandlerFunc{
+		"GET /images/first/json":    image("sha256:1", "2026-01-01T00:00:00Z", "A=1", "sha256:l1", "v8"),
+		"GET /images/again/json":    image("sha256:2", "2026-02-02T00:00:00Z", "A=1", "sha256:l1", "v8"),
+		"GET /images/env/json":      image("sha256:3", "2026-01-01T00:00:00Z", "A=2", "sha256:l1", "v8"),
+		"GET /images/layer/json":    image("sha256:4", "2026-01-01T00:00:00Z", "A=1", "sha256:l2", "v8"),
+		"GET /images/platform/json": image("sha256:5", "2026-01-01T00:00:00Z", "A=1", "sha256:l1", "v7"),
+	})
+	images, err := Images(t.Context(), "first", "again", "env", "layer", "platform")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, again := images["first"], images["again"]; first.ID == again.ID || first.Content == "" || first.Content != again.Content {
+		t.Errorf("the same content, built twice: %+v and %+v", first, again)
+	}
+	for _, name := range []string{"env", "layer", "platform"} {
+		if images[name].Content == images["first"].Content {
+			t.Errorf("an image of another %s counts as the same", name)
+		}
+	}
+}
+
+func TestContainerTellsWhatAnotherOneMayWant(t *testing.T) {
+	engineSays(t, map[string]http.HandlerFunc{"GET /containers/a/json": text(`{
+		"Id": "a", "Name": "/shop-db-1", "State": {"Status": "running"}, "Config": {"Labels": {"com.docker.compose.project": "shop"}},
+		"HostConfig": {"PortBindings": {"5432/tcp": [{"HostIp": "127.0.0.1", "HostPort": "15432"}], "53/udp": [{"HostIp": "", "HostPort": ""}]}},
+		"NetworkSettings": {"Networks": {
+			"shop_back": {"NetworkID": "n1", "IPAddress": "10.1.0.2", "IPAMConfig": {"IPv4Address": "10.1.0.2"}},
+			"shop_front": {"NetworkID": "n2", "IPAddress": "", "GlobalIPv6Address": "fd00::2", "IPAMConfig": null}}},
+		"Mounts": [{"Type": "volume", "Name": "shop_data", "Source": "/v/shop_data/_data", "Destination": "/data", "RW": true},
+			{"Type": "bind", "Source": "/srv/conf", "Destination": "/conf", "RW": false}]}`)})
+	found, err := inspect(t.Context(), "a")
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	c := found[0]
+	slices.SortFunc(c.Ports, func(a, b Binding) int { return a.Target - b.Target })
+	if want := []Binding{{Proto: "udp", Target: 53}, {Address: "127.0.0.1", Port: 15432, Proto: "tcp", Target: 5432}}; !slices.Equal(c.Ports, want) {
+		t.Errorf("ports %+v, want %+v", c.Ports, want)
+	}
+	if back := c.Networks["shop_back"]; back.NetworkID != "n1" || !slices.Equal(back.Fixed, []string{"10.1.0.2"}) {
+		t.Errorf("%+v", back)
+	}
+	if front := c.Networks["shop_front"]; len(front.Fixed) > 0 || !slices.Equal(front.Addresses, []string{"fd00::2"}) {
+		t.Errorf("%+v", front)
+	}
+	if want := []Mount{
+		{Type: "volume", Name: "shop_data", Source: "/v/shop_data/_data", Target: "/data", Write: true},
+		{Type: "bind", Source: "/srv/conf", Target: "/conf"},
+	}; !slices.Equal(c.Mounts, want) {
+		t.Errorf("mounts %+v, want %+v", c.Mounts, want)
+	}
+	if c.Project() != "shop" {
+		t.Errorf("project %q", c.Project())
+	}
+}
+
+// Case F3: who holds a container_name. The engine finds a container by the beginning of its id, too.
+func TestCaseF3ProjectsOfNamesIsNotMisledByIDs(t *testing.T) {
+	engineSays(t, map[string]http.HandlerFunc{
+		"GET /containers/edge/json": text(`{"Id":"1","Name":"/edge","Config":{"Labels":{"com.docker.compose.project":"other"}}}`),
+		"GET /containers/lone/json": text(`{"Id":"2","Name":"/lone","Config":{}}`),
+		"GET /containers/beef/json": text(`{"Id":"beef00","Name":"/something","Config":{}}`),
+		"GET /containers/free/json": refused(http.StatusNotFound, "No such container: free"),
+	})
+	got, err := ProjectsOf(t.Context(), "edge", "lone", "beef", "free")
+	if want := map[string]string{"edge": "other", "lone": ""}; err != nil || !maps.Equal(got, want) {
+		t.Errorf("%q, %v, want %q", got, err, want)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,10 +43,38 @@ type Container struct {
 	ConfigHash        string
 	Labels            map[string]string
 	Tty               bool
-	StopTimeout       time.Duration // zero means the engine's default
-	Networks          []string
-	WritableVolumes   []string // where the volumes it can write to are mounted, those of its image too
+	StopTimeout       time.Duration         // zero means the engine's default
+	Networks          map[string]Attachment // by name
+	Mounts            []Mount
+	Ports             []Binding
 }
+
+// Attachment is a container's place in a network.
+type Attachment struct {
+	NetworkID string
+	Fixed     []string // the addresses that its definition asks for
+	Addresses []string // the addresses that it has; none while it does not run
+}
+
+// Mount is a volume or a folder or file of the host in a container, those of its image's VOLUME too.
+type Mount struct {
+	Type   string // volume, bind, tmpfs
+	Name   string // of a volume
+	Source string // on the engine's host
+	Target string
+	Write  bool
+}
+
+// Binding is a port of the host that a container asks for; Port is 0 where the engine chooses.
+type Binding struct {
+	Address string
+	Port    int
+	Proto   string
+	Target  int
+}
+
+// Project is the Compose project that made the container, empty for none.
+func (c Container) Project() string { return c.Labels[ProjectLabel] }
 
 // Health is what the engine's own checks found.
 type Health struct {
@@ -166,6 +195,7 @@ type rawContainer struct {
 	}
 	HostConfig struct {
 		RestartPolicy struct{ Name string }
+		PortBindings  map[string][]struct{ HostIp, HostPort string } //nolint:revive // the engine's names
 	}
 	Config struct {
 		Image       string
@@ -176,11 +206,15 @@ type rawContainer struct {
 		Healthcheck *Healthcheck
 	}
 	NetworkSettings struct {
-		Networks map[string]json.RawMessage
+		Networks map[string]struct {
+			NetworkID                    string
+			IPAddress, GlobalIPv6Address string
+			IPAMConfig                   *struct{ IPv4Address, IPv6Address string }
+		}
 	}
 	Mounts []struct {
-		Type, Destination string
-		RW                bool
+		Type, Name, Source, Destination string
+		RW                              bool
 	}
 }
 
@@ -205,15 +239,35 @@ func (r *rawContainer) container() Container {
 	if r.Config.StopTimeout != nil {
 		c.StopTimeout = time.Duration(*r.Config.StopTimeout) * time.Second
 	}
-	for network := range r.NetworkSettings.Networks {
-		c.Networks = append(c.Networks, network)
+	r.shared(&c)
+	return c
+}
+
+// shared adds what a container has that another one may want: networks, mounts, ports.
+func (r *rawContainer) shared(c *Container) {
+	c.Networks = make(map[string]Attachment, len(r.NetworkSettings.Networks))
+	for name, n := range r.NetworkSettings.Networks {
+		place := Attachment{NetworkID: n.NetworkID, Addresses: nonEmpty(n.IPAddress, n.GlobalIPv6Address)}
+		if n.IPAMConfig != nil {
+			place.Fixed = nonEmpty(n.IPAMConfig.IPv4Address, n.IPAMConfig.IPv6Address)
+		}
+		c.Networks[name] = place
 	}
-	for _, mount := range r.Mounts {
-		if mount.Type == "volume" && mount.RW {
-			c.WritableVolumes = append(c.WritableVolumes, mount.Destination)
+	for _, m := range r.Mounts {
+		c.Mounts = append(c.Mounts, Mount{Type: m.Type, Name: m.Name, Source: m.Source, Target: m.Destination, Write: m.RW})
+	}
+	for port, bindings := range r.HostConfig.PortBindings {
+		number, proto, _ := strings.Cut(port, "/")
+		target, _ := strconv.Atoi(number)
+		for _, b := range bindings {
+			published, _ := strconv.Atoi(b.HostPort)
+			c.Ports = append(c.Ports, Binding{Address: b.HostIp, Port: published, Proto: proto, Target: target})
 		}
 	}
-	return c
+}
+
+func nonEmpty(texts ...string) []string {
+	return slices.DeleteFunc(texts, func(text string) bool { return text == "" })
 }
 
 // Publisher names a container that publishes a port of the host; empty when there is none.
@@ -229,4 +283,42 @@ func Publisher(ctx context.Context, port int) (string, error) {
 		return "", refusal(ctx, "list containers", err)
 	}
 	return strings.TrimPrefix(listed.Items[0].Names[0], "/"), nil
+}
+
+// Labels by which Compose says from which files it made a container.
+const (
+	workingDirLabel  = "com.docker.compose.project.working_dir"
+	configFilesLabel = "com.docker.compose.project.config_files"
+)
+
+// RunsHere reports whether the engine has containers of the project that were made from these very files.
+func (p Project) RunsHere(ctx context.Context) (bool, error) {
+	containers, err := p.Containers(ctx)
+	if err != nil {
+		return false, err
+	}
+	files := make([]string, len(p.Files))
+	for i, file := range p.Files {
+		files[i] = p.path(file)
+	}
+	return slices.ContainsFunc(containers, func(c Container) bool {
+		return c.Labels[workingDirLabel] == p.path(".") && c.Labels[configFilesLabel] == strings.Join(files, ",")
+	}), nil
+}
+
+// ProjectsOf says for each name that a container has which project the container is of, "" for none.
+func ProjectsOf(ctx context.Context, names ...string) (map[string]string, error) {
+	projects := map[string]string{}
+	for _, name := range names {
+		found, err := inspect(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range found {
+			if c.Name == name { // and not one whose id begins so
+				projects[name] = c.Project()
+			}
+		}
+	}
+	return projects, nil
 }

@@ -1,26 +1,87 @@
 package compose
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
 	"slices"
 
 	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/sirupsen/logrus"
 )
 
 // Model is the resolved project: the active profiles and the jobs.
 func (p Project) Model(ctx context.Context) (*Model, error) {
 	profiles := p.withJobs()
-	data, err := p.load(ctx, profiles)
+	project, err := p.load(ctx, profiles)
 	if err != nil { // it may include what only Compose fetches; and if not, the error is to be Compose's
-		if data, err = ask(ctx, "compose config", p.environment(profiles), "compose", "config", "--format", "json"); err != nil {
+		data, err := ask(ctx, "compose config", p.environment(profiles), "compose", "config", "--format", "json")
+		if err != nil {
+			return nil, err
+		}
+		if project, err = p.resolve(ctx, data); err != nil {
 			return nil, err
 		}
 	}
-	return parseModel(data, p.path("."))
+	return newModel(withoutUnused(project)), nil
+}
+
+// withoutUnused leaves out the networks, volumes, secrets and configs that nobody uses. The library's own way to do that
+// overlooks what only jobs use.
+func withoutUnused(project *types.Project) *types.Project {
+	used := project.WithoutUnnecessaryResources()
+	for _, job := range project.Jobs {
+		for key := range job.Networks {
+			keep(project.Networks, used.Networks, key)
+		}
+		for _, volume := range job.Volumes {
+			keep(project.Volumes, used.Volumes, volume.Source)
+		}
+		for _, secret := range job.Secrets {
+			keep(project.Secrets, used.Secrets, secret.Source)
+		}
+		for _, config := range job.Configs {
+			keep(project.Configs, used.Configs, config.Source)
+		}
+	}
+	return used
+}
+
+func keep[V any](from, to map[string]V, key string) {
+	if value, has := from[key]; has {
+		to[key] = value
+	}
+}
+
+// load resolves the project as `docker compose config` does: cmd/compose/config.go of github.com/docker/compose.
+func (p Project) load(ctx context.Context, profiles []string) (*types.Project, error) {
+	options, err := p.options(profiles)
+	if err != nil {
+		return nil, err
+	}
+	project, err := options.LoadProject(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if project, err = project.WithServicesEnvironmentResolved(true); err != nil {
+		return nil, err
+	}
+	return project, project.CheckContainerNameUnicity()
+}
+
+// resolve reads what Compose has resolved.
+func (p Project) resolve(ctx context.Context, data []byte) (*types.Project, error) {
+	details := types.ConfigDetails{WorkingDir: p.path("."), ConfigFiles: []types.ConfigFile{{Filename: "compose.json", Content: data}}}
+	project, err := loader.LoadWithContext(ctx, details, func(o *loader.Options) {
+		o.SetProjectName(p.Name, true)
+		o.Profiles = []string{"*"} // Compose has left out those that are not active
+	})
+	if err != nil {
+		return nil, &Error{What: "read the answer of compose config", Said: harmless(err.Error()), err: err}
+	}
+	return project, nil
 }
 
 // Uninterpolated is the project as its files say it, with every ${…} left as it stands. Of the environment it holds what
@@ -42,26 +103,6 @@ func (p Project) withJobs() []string {
 		return p.Profiles
 	}
 	return append(slices.Clone(p.Profiles), JobsProfile)
-}
-
-// load resolves the project as `docker compose config` does: cmd/compose/config.go of github.com/docker/compose.
-func (p Project) load(ctx context.Context, profiles []string) ([]byte, error) {
-	options, err := p.options(profiles)
-	if err != nil {
-		return nil, err
-	}
-	project, err := options.LoadProject(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if project, err = project.WithServicesEnvironmentResolved(true); err != nil {
-		return nil, err
-	}
-	if err := project.CheckContainerNameUnicity(); err != nil {
-		return nil, err
-	}
-	data, err := project.WithoutUnnecessaryResources().MarshalJSON()
-	return bytes.ReplaceAll(data, []byte("$"), []byte("$$")), err // as Compose prints it, to be read again
 }
 
 func (p Project) options(profiles []string, more ...cli.ProjectOptionsFn) (*cli.ProjectOptions, error) {

@@ -2,9 +2,9 @@ package compose
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -44,8 +44,8 @@ services:
 		t.Fatal(err)
 	}
 	web := m.Services["web"]
-	if web.Image != "web:2" || web.Context != filepath.Join(p.Dir, "app") || !strings.Contains(string(web.Raw), `"a$$b"`) {
-		t.Errorf("%+v\n%s", web, web.Raw)
+	if password := web.Environment["PASSWORD"]; web.Image != "web:2" || web.Build.Context != filepath.Join(p.Dir, "app") || password == nil || *password != "a$b" {
+		t.Errorf("%+v", web)
 	}
 	if _, has := m.Services["spare"]; has || !m.Services["migrate"].Job {
 		t.Errorf("of the profiles, jobs is on and spare is not: %+v", m.Services)
@@ -73,9 +73,9 @@ func TestQuestionsAreNotAboutTheProjectOfTheOperatorsShell(t *testing.T) {
 }
 
 func TestWhatTheLibraryCannotResolveComposeIsAsked(t *testing.T) {
-	dockerSays(t, `echo "{\"name\": \"$COMPOSE_PROJECT_NAME $COMPOSE_PROFILES\"}"`)
+	dockerSays(t, `echo "{\"name\": \"x\", \"services\": {\"web\": {\"image\": \"$COMPOSE_PROJECT_NAME-$COMPOSE_PROFILES\"}}}"`)
 	m, err := written(t, "include: ['oci://registry.invalid/stack']\n", "").Model(t.Context())
-	if err != nil || m.Name != "demo jobs" {
+	if err != nil || m.Name != "demo" || m.Services["web"].Image != "demo-jobs" {
 		t.Errorf("%+v, %v", m, err)
 	}
 	t.Setenv("PATH", t.TempDir())
@@ -104,10 +104,35 @@ exit 15`)
 	}
 }
 
-func TestServiceNamesAreThoseOfEveryProfile(t *testing.T) {
+func TestKnownAreTheServicesOfEveryProfile(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	names, err := written(t, "services:\n  web: {image: x}\n  spare: {image: x, profiles: [spare]}\n", "").ServiceNames(t.Context())
-	if err != nil || !slices.Equal(names, []string{"spare", "web"}) {
-		t.Errorf("%q, %v", names, err)
+	m, err := written(t, `
+services:
+  web: {image: x}
+  spare: {image: x, profiles: [spare]}
+  migrate: {image: x, profiles: [jobs]}
+`, "").Model(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]bool{"web": true, "spare": true, "migrate": true}; !maps.Equal(m.Known(), want) {
+		t.Errorf("%v, want %v", m.Known(), want)
+	}
+}
+
+// Compose prints a dollar sign twice, for its answer is a compose file again.
+func TestWhatComposeResolvedIsReadAsItWasMeant(t *testing.T) {
+	dockerSays(t, `cat <<'END'
+{"name": "demo", "services": {
+  "web": {"image": "x", "environment": {"PASSWORD": "a$$b"}, "profiles": ["spare"]},
+  "migrate": {"image": "x", "profiles": ["jobs"]}}}
+END`)
+	m, err := written(t, "include: ['oci://registry.invalid/stack']\n", "").Model(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := m.Services["web"]
+	if password := web.Environment["PASSWORD"]; password == nil || *password != "a$b" || !m.Services["migrate"].Job {
+		t.Errorf("%+v", m.Services)
 	}
 }

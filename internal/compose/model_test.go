@@ -1,56 +1,75 @@
 package compose
 
 import (
+	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// resolved is what Compose answers for a project in DIR, shortened.
-const resolved = `{
-  "name": "demo",
-  "services": {
-    "db": {"image": "postgres", "restart": "always", "healthcheck": {"test": ["CMD", "pg_isready"]},
-      "secrets": [{"source": "password"}],
-      "volumes": [{"type": "volume", "source": "data", "target": "/data"},
-        {"type": "bind", "source": "DIR/writable", "target": "/w"},
-        {"type": "bind", "source": "/etc/localtime", "target": "/etc/localtime", "read_only": true}]},
-    "setup": {"image": "setup", "depends_on": {"db": {"condition": "service_healthy"}}},
-    "web": {"image": "demo-web", "build": {"context": "DIR/app", "dockerfile": "Dockerfile"}, "scale": 2,
-      "depends_on": {"db": {"condition": "service_healthy"}, "setup": {"condition": "service_completed_successfully"}},
-      "configs": [{"source": "routes"}], "labels": {"slipway.rollout": "surge"},
-      "environment": {"HOME_PAGE": "https://example.com/DIR", "DATA": "DIR/data:DIR"},
-      "healthcheck": {"disable": true},
-      "volumes": [{"type": "bind", "source": "DIR/conf", "target": "/conf", "read_only": true},
-        {"type": "bind", "source": "DIR/one.txt", "target": "/one.txt"},
-        {"type": "bind", "source": "DIR/absent", "target": "/absent"},
-        {"type": "bind", "source": "PARENT/shared", "target": "/shared", "read_only": true}]},
-    "proxy": {"image": "caddy", "container_name": "edge", "deploy": {"replicas": 1}, "depends_on": {"web": {"condition": "service_started"}},
-      "ports": [{"target": 80, "published": "80"}, {"target": 81}, {"target": 82, "published": "8000-8010"}]},
-    "idle": {"image": "x", "deploy": {"replicas": 0}},
-    "seed": {"image": "x", "restart": "no", "labels": {"slipway.job": ""}},
-    "migrate": {"image": "x", "profiles": ["jobs"], "depends_on": {"db": {"condition": "service_healthy"}}}
-  },
-  "secrets": {"password": {"name": "demo_password", "file": "DIR/secrets/password"}},
-  "configs": {"routes": {"name": "demo_routes", "file": "DIR/routes.conf"}}
-}`
+// demo is a stack with a service of every kind.
+const demo = `
+services:
+  db:
+    image: postgres
+    restart: always
+    healthcheck: {test: [CMD, pg_isready]}
+    secrets: [password]
+    volumes: ["data:/data", "./writable:/w", "/etc/localtime:/etc/localtime:ro"]
+  setup:
+    image: setup
+    depends_on: {db: {condition: service_healthy}}
+  web:
+    build: ./app
+    scale: 2
+    depends_on: {db: {condition: service_healthy}, setup: {condition: service_completed_successfully}}
+    configs: [routes]
+    labels: {slipway.rollout: surge}
+    environment: {HOME_PAGE: "https://example.com/DIR", DATA: "DIR/data:DIR"}
+    healthcheck: {disable: true}
+    volumes: ["./conf:/conf:ro", "./one.txt:/one.txt", "./absent:/absent", "../shared:/shared:ro", "../config/app.conf:/app.conf:ro"]
+  proxy:
+    image: caddy
+    container_name: edge
+    deploy: {replicas: 1}
+    depends_on: [web]
+    ports: ["80:80", "81", "8000-8010:82", "127.0.0.1:53:53/udp"]
+  idle: {image: x, deploy: {replicas: 0}}
+  seed: {image: x, restart: "no", labels: {slipway.job: ""}}
+  migrate: {image: x, profiles: [jobs], depends_on: {db: {condition: service_healthy}}}
+  vpn: {provider: {type: tunnel}}
+volumes: {data: {}}
+secrets: {password: {file: secrets/password}}
+configs: {routes: {file: routes.conf}}
+`
 
-func model(t *testing.T) (*Model, string) {
+// inFolder writes files of these contents below a folder.
+func inFolder(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "stack")
-	for _, name := range []string{"conf/a", "one.txt", "writable/data"} {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	text := strings.NewReplacer("DIR", dir, "PARENT", filepath.Dir(dir)).Replace(resolved)
-	m, err := parseModel([]byte(text), dir)
+}
+
+// model is that of demo, in a folder of its own.
+func model(t *testing.T) (*Model, string) {
+	t.Helper()
+	t.Setenv("PATH", t.TempDir()) // compose-go resolves it, and no git is asked
+	dir := filepath.Join(t.TempDir(), "stack")
+	inFolder(t, dir, map[string]string{
+		"compose.yaml": strings.ReplaceAll(demo, "DIR", "/elsewhere"), "conf/a": "", "one.txt": "", "writable/data": "", "app/Dockerfile": "FROM scratch",
+		"secrets/password": "", "routes.conf": "", "../shared/a": "", "../config/app.conf": "",
+	})
+	m, err := Project{Name: "demo", Dir: dir, Files: []string{"compose.yaml"}}.Model(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,17 +79,28 @@ func model(t *testing.T) (*Model, string) {
 func TestModelTellsWhatARolloutNeeds(t *testing.T) {
 	m, dir := model(t)
 	web := m.Services["web"]
-	if !web.Build || web.Context != dir+"/app" || web.Replicas != 2 || web.HasHealthcheck || web.OneShot ||
-		web.Labels["slipway.rollout"] != "surge" || web.DependsOn["db"] != "service_healthy" || len(web.Mounts) != 4 {
+	if web.Build == nil || web.Build.Context != dir+"/app" || web.Replicas() != 2 || web.HasHealthcheck() || web.OneShot ||
+		web.Labels["slipway.rollout"] != "surge" || web.DependsOn["db"].Condition != "service_healthy" || len(web.Volumes) != 5 {
 		t.Errorf("%+v", web)
 	}
-	if proxy := m.Services["proxy"]; proxy.ContainerName != "edge" || !slices.Equal(proxy.FixedPorts, []int{80}) {
-		t.Errorf("%+v", proxy)
+	if web.Image != "demo-web" || !slices.Equal(web.Images(), []string{"demo-web"}) {
+		t.Errorf("image %q, want the name that Compose gives it", web.Image)
 	}
-	if db := m.Services["db"]; !db.HasHealthcheck || db.Restart != "always" || db.Replicas != 1 {
+	proxy := m.Services["proxy"]
+	ports := []Published{
+		{First: 80, Last: 80, Proto: "tcp", Target: 80}, {First: 8000, Last: 8010, Proto: "tcp", Target: 82},
+		{First: 53, Last: 53, Proto: "udp", Address: "127.0.0.1", Target: 53},
+	}
+	if got := proxy.Published(); proxy.ContainerName != "edge" || !slices.Equal(got, ports) {
+		t.Errorf("%+v, want the ports %+v", got, ports)
+	}
+	if ports[0].Fixed() != true || ports[1].Fixed() || ports[2].String() != "127.0.0.1:53/udp" || ports[1].String() != "8000-8010" {
+		t.Errorf("%s %s %s", ports[0], ports[1], ports[2])
+	}
+	if db := m.Services["db"]; !db.HasHealthcheck() || db.Restart != "always" || db.Replicas() != 1 {
 		t.Errorf("%+v", db)
 	}
-	if n := m.Services["idle"].Replicas; n != 0 {
+	if n := m.Services["idle"].Replicas(); n != 0 {
 		t.Errorf("idle has %d replicas", n)
 	}
 	for name, want := range map[string]bool{"setup": true, "migrate": true, "seed": true, "db": false, "web": false} {
@@ -80,38 +110,164 @@ func TestModelTellsWhatARolloutNeeds(t *testing.T) {
 	}
 }
 
-func TestFilesAreWhatContainersReadOfTheCheckout(t *testing.T) {
+func TestUpLeavesOutJobsAndWhatAProviderRuns(t *testing.T) {
 	m, _ := model(t)
+	var names []string
+	for _, s := range m.Up() {
+		names = append(names, s.Name)
+	}
+	if want := []string{"db", "idle", "proxy", "seed", "setup", "web"}; !slices.Equal(names, want) {
+		t.Errorf("%q, want %q", names, want)
+	}
+}
+
+func TestTopLevelJobsAreServicesThatEnd(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	m, err := written(t, "services:\n  web: {image: x}\njobs:\n  clean: {image: y, triggers: {manual: true}}\n", "").Model(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if job := m.Services["clean"]; !job.Job || !job.OneShot || job.Image != "y" || job.Name != "clean" || len(m.Up()) != 1 {
+		t.Errorf("%+v", m.Services)
+	}
+}
+
+func TestWhatIsWrittenToIsAMountThatOutlivesTheContainer(t *testing.T) {
+	m, dir := model(t)
+	targets := func(service string) []string {
+		var list []string
+		for _, mount := range m.Services[service].Writes() {
+			list = append(list, mount.Target)
+		}
+		return list
+	}
+	if got := targets("db"); !slices.Equal(got, []string{"/data", "/w"}) {
+		t.Errorf("db writes to %q in %s", got, dir)
+	}
+	if got := targets("web"); !slices.Equal(got, []string{"/one.txt", "/absent"}) {
+		t.Errorf("web writes to %q", got)
+	}
+}
+
+// Case B3: a file counts wherever in the checkout it lies. A folder beside the stack, in no checkout, is the machine's.
+func TestCaseB3ReadsAreWhatContainersReadOfTheCheckout(t *testing.T) {
+	m, dir := model(t)
+	beside := filepath.Join(filepath.Dir(dir), "config", "app.conf")
+	names := func(service string) []string {
+		var list []string
+		for _, read := range m.Reads(m.Services[service]) {
+			list = append(list, read.Name)
+		}
+		return list
+	}
 	for service, want := range map[string][]string{
-		"web": {"conf", "one.txt", "routes.conf"}, "db": {"secrets/password"}, "proxy": nil,
+		"web": {beside, "conf", "one.txt", "routes.conf"}, "db": {"secrets/password", "writable"}, "proxy": nil,
 	} {
-		if got := m.Services[service].Files; !slices.Equal(got, want) {
+		if got := names(service); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", service, got, want)
 		}
 	}
+	for _, read := range m.Reads(m.Services["web"]) {
+		if read.Folder != (read.Name == "conf") || read.Writable != (read.Name == "one.txt") {
+			t.Errorf("%+v", read)
+		}
+	}
 }
 
-func TestRawIsTheSameInAnotherCheckout(t *testing.T) {
+func TestCaseB3TheCheckoutIsTheWorkTreeOfGit(t *testing.T) {
+	root := t.TempDir()
+	inFolder(t, root, map[string]string{
+		"shop/config/app.conf": "", "shop/shared/a": "",
+		"shop/deploy/compose.yaml": "services:\n  app: {image: x, volumes: ['../config/app.conf:/app.conf', '../shared:/shared', '/etc/hostname:/name']}\n",
+	})
+	git(t, root, "init", "-q")
+	git(t, root, "add", "shop/config", "shop/deploy")
+	m, err := Project{Name: "shop", Dir: filepath.Join(root, "shop", "deploy"), Files: []string{"compose.yaml"}}.Model(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Root != root {
+		t.Errorf("the checkout is %s, want %s", m.Root, root)
+	}
+	reads := m.Reads(m.Services["app"])
+	if len(reads) != 2 || reads[0].Name != "../config/app.conf" || reads[1].Name != "../shared" {
+		t.Errorf("%+v", reads)
+	}
+	if !m.Tracked(filepath.Join(root, "shop/config/app.conf")) || m.Tracked(filepath.Join(root, "shop/shared/a")) {
+		t.Error("git tracks the file in config, and not the one in shared")
+	}
+	if in := m.TrackedIn(filepath.Join(root, "shop")); !slices.Equal(in, []string{"config/app.conf", "deploy/compose.yaml"}) {
+		t.Errorf("%q", in)
+	}
+	if in := m.TrackedIn(filepath.Join(root, "shop", "shared")); len(in) > 0 {
+		t.Errorf("%q", in)
+	}
+}
+
+func git(t *testing.T, dir string, argv ...string) {
+	t.Helper()
+	if out, err := exec.Command("git", append([]string{"-C", dir}, argv...)...).CombinedOutput(); err != nil {
+		t.Fatalf("git %q: %v\n%s", argv, err, out)
+	}
+}
+
+func TestDefinitionIsTheSameInAnotherCheckout(t *testing.T) {
 	a, dir := model(t)
 	b, _ := model(t)
-	for name := range a.Services {
-		raw := string(a.Services[name].Raw)
-		if raw != string(b.Services[name].Raw) {
-			t.Errorf("%s differs:\n%s\n%s", name, raw, b.Services[name].Raw)
+	definition := func(m *Model, name string) string {
+		keys, err := m.Definition(m.Services[name])
+		if err != nil {
+			t.Fatal(err)
 		}
-		if strings.Contains(raw, filepath.Dir(dir)) {
-			t.Errorf("%s holds the path of the checkout: %s", name, raw)
+		data, err := json.Marshal(keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	for _, name := range []string{"db", "setup", "proxy", "idle", "seed", "migrate"} {
+		if one, two := definition(a, name), definition(b, name); one != two || strings.Contains(one, dir) {
+			t.Errorf("%s holds the path of the checkout:\n%s\n%s", name, one, two)
 		}
 	}
-	if raw := string(a.Services["db"].Raw); !strings.Contains(raw, `"/etc/localtime"`) {
+	inside := func(m *Model) Service {
+		s := m.Services["web"]
+		s.Volumes = s.Volumes[:3] // the others lie outside the checkout
+		return s
+	}
+	one, err := a.Definition(inside(a))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := b.Definition(inside(b))
+	if err != nil || string(one["volumes"]) != string(two["volumes"]) || !strings.Contains(string(one["volumes"]), `"source":"conf"`) {
+		t.Errorf("%v\n%s\n%s", err, one["volumes"], two["volumes"])
+	}
+	if raw := definition(a, "db"); !strings.Contains(raw, `"/etc/localtime"`) {
 		t.Errorf("a path of the machine changed: %s", raw)
+	}
+	if web := definition(a, "web"); !strings.Contains(web, `"/elsewhere/data:/elsewhere"`) {
+		t.Errorf("a value of the environment changed: %s", web)
 	}
 }
 
-func TestOrderFollowsDependenciesAndLeavesOutJobs(t *testing.T) {
+func TestDefinitionLeavesOutWhatMakesNoContainerAnother(t *testing.T) {
 	m, _ := model(t)
-	want := [][]string{{"db", "idle", "seed"}, {"setup"}, {"web"}, {"proxy"}}
-	if got := m.Order(); !reflect.DeepEqual(got, want) {
-		t.Errorf("%q, want %q", got, want)
+	s := m.Services["web"]
+	before, err := m.Definition(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"build", "depends_on", "pull_policy", "profiles", "scale", "command"} {
+		if value, has := before[key]; has {
+			t.Errorf("%s is part of it: %s", key, value)
+		}
+	}
+	if m.Services["web"].Build == nil || m.Services["web"].Volumes[0].Source[0] != '/' {
+		t.Error("the model itself was changed")
+	}
+	proxy, err := m.Definition(m.Services["proxy"])
+	if err != nil || strings.Contains(string(proxy["deploy"]), "replicas") || *m.Services["proxy"].Deploy.Replicas != 1 {
+		t.Errorf("deploy: %s, %v", proxy["deploy"], err)
 	}
 }

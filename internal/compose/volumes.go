@@ -6,9 +6,30 @@ import (
 	"path/filepath"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/volume"
 	"github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
 )
+
+// Volumes are the volumes of these names that the engine has. Those it lacks are left out.
+func Volumes(ctx context.Context, names ...string) (map[string]volume.Volume, error) {
+	docker, err := engine()
+	if err != nil {
+		return nil, err
+	}
+	volumes := map[string]volume.Volume{}
+	for _, name := range names {
+		answer, err := docker.VolumeInspect(ctx, name, client.VolumeInspectOptions{})
+		if errdefs.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, refusal(ctx, "inspect volumes", err)
+		}
+		volumes[name] = answer.Volume
+	}
+	return volumes, nil
+}
 
 // VolumeIdentity tells one volume from another of the same name. Empty when there is none.
 //
@@ -16,21 +37,34 @@ import (
 // 23 answer there with the last change of the data's top directory, so that for a user who cannot look, a volume can
 // seem new that is not.
 func VolumeIdentity(ctx context.Context, name string) (string, error) {
-	docker, err := engine()
+	found, err := Volumes(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	found, err := docker.VolumeInspect(ctx, name, client.VolumeInspectOptions{})
-	if errdefs.IsNotFound(err) {
+	v, has := found[name]
+	if !has {
 		return "", nil
 	}
-	if err != nil {
-		return "", refusal(ctx, "inspect the volume", err)
+	if inode, birth := identity(filepath.Dir(v.Mountpoint)); birth != "" {
+		return inode + " " + birth, nil
 	}
+	return v.CreatedAt, nil
+}
+
+// FileIdentity tells one file or folder from another at the same path: its inode and, where the file system knows it, its
+// birth. Empty where there is none.
+func FileIdentity(path string) string {
+	inode, birth := identity(path)
+	return inode + " " + birth
+}
+
+func identity(path string) (inode, birth string) {
 	var stat unix.Statx_t
-	err = unix.Statx(unix.AT_FDCWD, filepath.Dir(found.Volume.Mountpoint), 0, unix.STATX_BTIME|unix.STATX_INO, &stat)
-	if err == nil && stat.Mask&unix.STATX_BTIME != 0 {
-		return fmt.Sprintf("%d %d.%09d", stat.Ino, stat.Btime.Sec, stat.Btime.Nsec), nil
+	if unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_BTIME|unix.STATX_INO, &stat) != nil {
+		return "", ""
 	}
-	return found.Volume.CreatedAt, nil
+	if stat.Mask&unix.STATX_BTIME != 0 {
+		birth = fmt.Sprintf("%d.%09d", stat.Btime.Sec, stat.Btime.Nsec)
+	}
+	return fmt.Sprint(stat.Ino), birth
 }

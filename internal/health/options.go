@@ -38,8 +38,8 @@ type Expect struct {
 func Expected(m *compose.Model) map[string]Expect {
 	services := map[string]Expect{}
 	for name, s := range m.Services {
-		if !s.Job && s.Replicas > 0 {
-			services[name] = Expect{Replicas: s.Replicas, OneShot: s.OneShot}
+		if !s.Job && s.Replicas() > 0 {
+			services[name] = Expect{Replicas: s.Replicas(), OneShot: s.OneShot}
 		}
 	}
 	return services

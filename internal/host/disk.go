@@ -11,22 +11,36 @@ import (
 	"github.com/shirou/gopsutil/v4/disk"
 )
 
-// Disk checks the free space of the file system that holds path, in bytes.
-// path is where Docker keeps its data (`docker info`: DockerRootDir) or where
-// it will.
-func Disk(path string, free uint64) Check {
+// Disk checks the free space, in bytes, of the file systems that hold the folders where Docker keeps its data or will.
+// Without a folder, the data is on another machine.
+func Disk(folders func(context.Context) []string, free uint64) Check {
 	return Check{Name: "disk", Look: func(ctx context.Context) Finding {
-		return usage(ctx, path, func(u *disk.UsageStat, path string) Finding { return judgeDisk(u, path, free) })
+		return each(ctx, folders, func(u *disk.UsageStat, path string) Finding { return judgeDisk(u, path, free) })
 	}}
 }
 
 // Inodes checks that the file system that holds path can take more files: an
 // image is tens of thousands of them, and a disk can be full of small files
 // with room to spare.
-func Inodes(path string, free uint64) Check {
+func Inodes(folders func(context.Context) []string, free uint64) Check {
 	return Check{Name: "inodes", Look: func(ctx context.Context) Finding {
-		return usage(ctx, path, func(u *disk.UsageStat, path string) Finding { return judgeInodes(u, path, free) })
+		return each(ctx, folders, func(u *disk.UsageStat, path string) Finding { return judgeInodes(u, path, free) })
 	}}
+}
+
+// each is the finding of the first folder that is not well, else of the first.
+func each(ctx context.Context, folders func(context.Context) []string, judge func(*disk.UsageStat, string) Finding) Finding {
+	found := OK("not looked at: the engine is on another machine")
+	for i, folder := range folders(ctx) {
+		finding := usage(ctx, folder, judge)
+		if i == 0 || finding.State != StateOK {
+			found = finding
+		}
+		if finding.State != StateOK {
+			break
+		}
+	}
+	return found
 }
 
 func usage(ctx context.Context, path string, judge func(*disk.UsageStat, string) Finding) Finding {

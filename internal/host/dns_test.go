@@ -51,7 +51,7 @@ func TestAllChecksEndInTimeWithoutANetwork(t *testing.T) {
 	findings := Run(context.Background(), []Check{
 		Memory(1 << 60),
 		CPU(1),
-		Disk(t.TempDir(), 1),
+		Disk(folders(t.TempDir()), 1),
 		Kernel(StateFail),
 		Clock(),
 		Ports([]Port{{Number: number, Service: "caddy"}}, func(Port) bool { return false }, nil),

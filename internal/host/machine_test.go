@@ -57,6 +57,22 @@ func TestMachineIsJudgedByItsFacts(t *testing.T) {
 	})
 }
 
+// folders are where Docker keeps its data.
+func folders(paths ...string) func(context.Context) []string {
+	return func(context.Context) []string { return paths }
+}
+
+func TestEveryFolderOfDockerIsLookedAt(t *testing.T) {
+	here, gone := t.TempDir(), filepath.Join(t.TempDir(), "a\x00b") // no path
+	look := func(paths ...string) Finding { return Disk(folders(paths...), 1).Look(context.Background()) }
+	compare(t, []expectation{
+		{"both are well", look("/", here), StateOK, " free in /"},
+		{"the second is not", look(here, gone), StateFail, "invalid argument"},
+		{"the first is not", look(gone, here), StateFail, "invalid argument"},
+		{"Docker is elsewhere", look(), StateOK, "the engine is on another machine"},
+	})
+}
+
 func mounts(types ...string) []disk.PartitionStat {
 	var list []disk.PartitionStat
 	for _, name := range types {
@@ -106,13 +122,13 @@ func TestVersionsAreComparedByTheirNumbers(t *testing.T) {
 
 func TestMachineChecksReadThisMachine(t *testing.T) {
 	for _, f := range Run(context.Background(), []Check{
-		Memory(1), CPU(1), Disk(filepath.Join(t.TempDir(), "not", "yet"), 1), Inodes(t.TempDir(), 1),
+		Memory(1), CPU(1), Disk(folders(filepath.Join(t.TempDir(), "not", "yet")), 1), Inodes(folders(t.TempDir()), 1),
 	}) {
 		if f.State != StateOK {
 			t.Errorf("%+v", f)
 		}
 	}
-	for _, f := range Run(context.Background(), []Check{Memory(1 << 60), CPU(1 << 20), Disk("/", 1<<60)}) {
+	for _, f := range Run(context.Background(), []Check{Memory(1 << 60), CPU(1 << 20), Disk(folders("/"), 1<<60)}) {
 		if f.State == StateOK {
 			t.Errorf("%+v", f)
 		}

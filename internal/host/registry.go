@@ -7,18 +7,24 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 )
 
-// Registry checks that a registry answers, whatever it answers: 401 is the
+// Registry checks that a registry answers, or one of its mirrors (URLs), whatever it answers: 401 is the
 // usual greeting. Ask only about a registry from which an image must be pulled.
-func Registry(host string) Check {
+func Registry(host string, mirrors ...string) Check {
 	return Check{Name: "registry", Look: func(ctx context.Context) Finding {
-		return lookRegistry(ctx, http.DefaultTransport, host)
+		for _, mirror := range mirrors { // the engine asks them first
+			if found := lookRegistry(ctx, http.DefaultTransport, mirror, strings.TrimSuffix(mirror, "/")); found.State == StateOK {
+				return found
+			}
+		}
+		return lookRegistry(ctx, http.DefaultTransport, host, "https://"+endpoint(host))
 	}}
 }
 
-func lookRegistry(ctx context.Context, transport http.RoundTripper, host string) Finding {
-	url := "https://" + endpoint(host) + "/v2/"
+func lookRegistry(ctx context.Context, transport http.RoundTripper, host, base string) Finding {
+	url := base + "/v2/"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return Fail(fmt.Sprintf("%s is not a host: %v", host, err), "correct the image's name in the compose file")

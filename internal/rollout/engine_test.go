@@ -112,23 +112,24 @@ func halfMade(c compose.Container) bool {
 	return left
 }
 
-func TestOnTheEngineOnlyWhatHasNoServiceIsPruned(t *testing.T) {
+// Case C5: what has no service, or one whose profile is off, is pruned, and nothing else.
+func TestOnTheEngineOnlyWhatIsNotToBeUpIsPruned(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, "profiles: [extra]")
-	for _, service := range []string{"backend", "gone"} {
-		s.docker("run", "-d", "-v", "/data", "--name", s.project.Name+"-"+service,
+	name := func(service string) string { return s.project.Name + "-" + service }
+	var volumes []string
+	for _, service := range []string{"backend", "gone", "client"} {
+		s.docker("run", "-d", "-v", "/data", "--name", name(service),
 			"--label", compose.ProjectLabel+"="+s.project.Name, "--label", compose.ServiceLabel+"="+service, s.image)
+		volumes = append(volumes, strings.TrimSpace(s.docker("inspect", "--format", "{{range .Mounts}}{{.Name}}{{end}}", name(service))))
 	}
-	volumes := s.docker("inspect", "--format", "{{range .Mounts}}{{.Name}}{{end}}", s.project.Name+"-gone")
 	t.Cleanup(func() {
-		s.docker("rm", "-f", "-v", s.project.Name+"-backend")
-		s.docker("volume", "rm", strings.TrimSpace(volumes)) // fails the test if the volume is gone
+		s.docker("rm", "-f", name("client"))
+		for _, volume := range volumes {
+			s.docker("volume", "rm", volume) // fails the test if the volume is gone
+		}
 	})
 	model, err := s.project.Model(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	known, err := s.project.ServiceNames(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,15 +137,20 @@ func TestOnTheEngineOnlyWhatHasNoServiceIsPruned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	orphans := Orphans(model, all, known...)
-	if len(orphans) != 1 || orphans[0].Service != "gone" {
-		t.Fatalf("orphans %v, want the container of gone", orphans)
+	var orphans []string
+	found := Orphans(model, all)
+	for _, c := range found {
+		orphans = append(orphans, c.Service)
 	}
-	if err := Prune(t.Context(), s.acts(), orphans); err != nil {
+	slices.Sort(orphans)
+	if !slices.Equal(orphans, []string{"backend", "gone"}) {
+		t.Fatalf("orphans are those of %q, want backend and gone", orphans)
+	}
+	if err := Prune(t.Context(), s.acts(), found); err != nil {
 		t.Fatal(err)
 	}
-	if found := s.containers(); len(found) != 1 {
-		t.Errorf("containers of the inactive profile %v, want one", found)
+	if all, err = s.project.Containers(t.Context()); err != nil || len(all) != 1 || all[0].Service != "client" {
+		t.Errorf("containers %v, %v, want that of client", all, err)
 	}
 }
 

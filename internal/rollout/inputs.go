@@ -1,106 +1,131 @@
 package rollout
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
-	"github.com/joho/godotenv"
+	"github.com/compose-spec/compose-go/v2/types"
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
 )
 
-// immaterial are the keys of a service that change nothing about its containers.
-var immaterial = []string{"build", "depends_on", "develop", "profiles", "pull_policy", "pull_refresh_after", "scale"}
-
-// Inputs are the things one service's containers depend on, one for each key of its resolved
-// definition, each file its containers read of the checkout, and the image id, so that a change can be
-// named: "backend environment changed", "backend file caddy/Caddyfile changed". Values enter as digests
-// only. Paths are relative to the stack, so another checkout of the same content has the same inputs.
-func Inputs(project compose.Project, model *compose.Model, service, imageID string) ([]checkpoints.Input, error) {
+// Inputs are the things one service's containers depend on: each key of its resolved definition, the networks and volumes
+// that it names, each file its containers read of the checkout, and the content of its image, so that a change can be
+// named: "backend environment changed", "backend file caddy/Caddyfile changed". Values enter as digests only. Paths are
+// relative to the stack, so another checkout of the same content has the same inputs.
+func Inputs(model *compose.Model, service string, image compose.Image) ([]checkpoints.Input, error) {
 	s, found := model.Services[service]
 	if !found {
 		return nil, fmt.Errorf("there is no service %q in project %q", service, model.Name)
 	}
-	inputs, definition, err := keys(s)
+	definition, err := model.Definition(s)
 	if err != nil {
 		return nil, err
 	}
-	read, err := files(project.Dir, s)
+	var inputs []checkpoints.Input
+	for _, key := range slices.Sorted(maps.Keys(definition)) {
+		inputs = append(inputs, checkpoints.Value(s.Name+" "+key, string(definition[key])))
+	}
+	shared, err := sharedDefinitions(model, s)
 	if err != nil {
 		return nil, err
 	}
-	inputs = append(inputs, read...)
-	values, err := given(project, model, s, definition)
+	read, err := files(model, s)
 	if err != nil {
 		return nil, err
 	}
-	inputs = append(inputs, values...)
+	inputs = append(append(inputs, shared...), read...)
+	inputs = append(inputs, given(model, s)...)
 	return append(inputs,
-		checkpoints.Value(service+" image id", imageID),
-		checkpoints.Value(scaleInput(service), fmt.Sprint(s.Replicas))), nil
+		checkpoints.Value(service+" image content", image.Content),
+		checkpoints.Value(scaleInput(service), fmt.Sprint(s.Replicas()))), nil
 }
 
 // scaleInput is the one input that does not make a container another one.
 func scaleInput(service string) string { return service + " scale" }
 
-// keys gives one input for each key of the definition that matters, and the decoded definition.
-func keys(s compose.Service) ([]checkpoints.Input, map[string]any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(s.Raw))
-	decoder.UseNumber()
-	var definition map[string]any
-	if err := decoder.Decode(&definition); err != nil {
-		return nil, nil, fmt.Errorf("read the definition of service %q: %w", s.Name, err)
-	}
-	if deploy, is := definition["deploy"].(map[string]any); is {
-		delete(deploy, "replicas")
-	}
+// sharedDefinitions gives one input for each network and volume that a service names: the engine has to make another one
+// when it changes.
+func sharedDefinitions(model *compose.Model, s compose.Service) ([]checkpoints.Input, error) {
 	var inputs []checkpoints.Input
-	for _, key := range slices.Sorted(maps.Keys(definition)) {
-		value := definition[key]
-		if value == nil || slices.Contains(immaterial, key) {
-			continue
-		}
-		encoded, err := json.Marshal(value) // sorts the keys of every object
+	add := func(kind, key string, definition any) error {
+		encoded, err := json.Marshal(definition)
 		if err != nil {
-			return nil, nil, fmt.Errorf("encode %s of service %q: %w", key, s.Name, err)
+			return fmt.Errorf("encode %s %q: %w", kind, key, err)
 		}
-		if string(encoded) == "{}" || string(encoded) == "[]" {
+		inputs = append(inputs, checkpoints.Value(s.Name+" "+kind+" "+key, string(encoded)))
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.Networks)) {
+		if network, has := model.Networks[key]; has {
+			if err := add("network", key, network); err != nil {
+				return nil, err
+			}
+		}
+	}
+	seen := map[string]bool{}
+	for _, v := range s.Volumes {
+		volume, has := model.Volumes[v.Source]
+		if v.Type != types.VolumeTypeVolume || !has || seen[v.Source] {
 			continue
 		}
-		inputs = append(inputs, checkpoints.Value(s.Name+" "+key, string(encoded)))
+		seen[v.Source] = true
+		if err := add("volume", v.Source, volume); err != nil {
+			return nil, err
+		}
 	}
-	return inputs, definition, nil
+	return inputs, nil
 }
 
 // files gives one input for each file the containers read of the checkout; Compose's own hash leaves
 // their contents out.
-func files(dir string, s compose.Service) ([]checkpoints.Input, error) {
+//
+// What the containers can write to is their data unless git tracks it, and its content no input. A file of that kind still
+// counts as the file that it is: one that was put in its place is not in the container before that is made anew.
+func files(model *compose.Model, s compose.Service) ([]checkpoints.Input, error) {
 	var inputs []checkpoints.Input
-	for _, rel := range s.Files {
-		name, path := s.Name+" file "+filepath.ToSlash(rel), filepath.Join(dir, rel)
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, fmt.Errorf("service %q reads %s: %w", s.Name, rel, reason(err))
+	for _, read := range model.Reads(s) {
+		name := s.Name + " file " + read.Name
+		var err error
+		var found []checkpoints.Input
+		switch {
+		case read.Folder && read.Writable:
+			found, err = trackedIn(model, name, read.Path)
+		case read.Folder:
+			found, err = checkpoints.Tree(name, read.Path, nil)
+		case read.Writable && !model.Tracked(read.Path):
+			found = []checkpoints.Input{checkpoints.Value(name, compose.FileIdentity(read.Path))}
+		default:
+			found = make([]checkpoints.Input, 1)
+			found[0], err = checkpoints.File(name, read.Path)
 		}
-		if info.IsDir() {
-			tree, err := checkpoints.Tree(name, path, nil)
-			if err != nil {
-				return nil, fmt.Errorf("service %q reads %s: %w", s.Name, rel, reason(err))
-			}
-			inputs = append(inputs, tree...)
-			continue
-		}
-		input, err := checkpoints.File(name, path)
 		if err != nil {
-			return nil, fmt.Errorf("service %q reads %s: %w", s.Name, rel, reason(err))
+			return nil, fmt.Errorf("service %q reads %s: %w", s.Name, read.Name, reason(err))
+		}
+		inputs = append(inputs, found...)
+	}
+	return inputs, nil
+}
+
+// trackedIn gives one input for each file that git tracks in a folder. The folder is not entered: it may be large, or the
+// server's alone.
+func trackedIn(model *compose.Model, prefix, folder string) ([]checkpoints.Input, error) {
+	var inputs []checkpoints.Input
+	for _, rel := range model.TrackedIn(folder) {
+		path := filepath.Join(folder, rel)
+		if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+			continue // removed, and git not told yet; or a repository of its own
+		}
+		input, err := checkpoints.File(prefix+"/"+filepath.ToSlash(rel), path)
+		if err != nil {
+			return nil, err
 		}
 		inputs = append(inputs, input)
 	}
@@ -117,64 +142,33 @@ func reason(err error) error {
 
 // given gives one input for each secret and config that is no file: inline content, and values of the
 // environment. The definition of the service holds their names only.
-func given(project compose.Project, model *compose.Model, s compose.Service, definition map[string]any) ([]checkpoints.Input, error) {
+func given(model *compose.Model, s compose.Service) []checkpoints.Input {
 	var inputs []checkpoints.Input
-	var environment map[string]string
-	for _, kind := range []struct {
-		name, key string
-		sources   map[string]compose.Source
-	}{{"config", "configs", model.Configs}, {"secret", "secrets", model.Secrets}} {
-		for _, name := range references(definition[kind.key]) {
-			source, found := kind.sources[name]
-			if !found || source.File != "" {
-				continue
-			}
-			value := source.Content
-			if source.Environment != "" {
-				if environment == nil {
-					var err error
-					if environment, err = lookup(project); err != nil {
-						return nil, err
-					}
-				}
-				value = environment[source.Environment]
-			}
-			inputs = append(inputs, checkpoints.Value(s.Name+" "+kind.name+" "+name, value))
+	add := func(kind, name string, source types.FileObjectConfig) {
+		if source.File != "" {
+			return
 		}
+		value := source.Content
+		if source.Environment != "" {
+			value = model.Environment[source.Environment]
+		}
+		inputs = append(inputs, checkpoints.Value(s.Name+" "+kind+" "+name, value))
 	}
-	return inputs, nil
+	for _, name := range sources(s.Configs) {
+		add("config", name, types.FileObjectConfig(model.Configs[name]))
+	}
+	for _, name := range sources(s.Secrets) {
+		add("secret", name, types.FileObjectConfig(model.Secrets[name]))
+	}
+	return inputs
 }
 
-// references are the sources that a service's configs or secrets name.
-func references(list any) []string {
+// sources are the configs or secrets that a service uses, each once.
+func sources[T types.ServiceConfigObjConfig | types.ServiceSecretConfig](references []T) []string {
 	var names []string
-	entries, _ := list.([]any)
-	for _, entry := range entries {
-		object, _ := entry.(map[string]any)
-		if name, is := object["source"].(string); is {
-			names = append(names, name)
-		}
+	for _, reference := range references {
+		names = append(names, types.FileReferenceConfig(reference).Source)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// lookup is the environment Compose resolves the project with: the env file, under the process's own,
-// under the project's.
-func lookup(project compose.Project) (map[string]string, error) {
-	values := map[string]string{}
-	if project.EnvFile != "" {
-		read, err := godotenv.Read(filepath.Join(project.Dir, project.EnvFile))
-		if err != nil {
-			// The parser quotes what it could not read, so its words may hold a secret.
-			return nil, fmt.Errorf("env file %s cannot be read", project.EnvFile)
-		}
-		values = read
-	}
-	for _, pair := range append(os.Environ(), project.Env...) {
-		if key, value, is := strings.Cut(pair, "="); is {
-			values[key] = value
-		}
-	}
-	return values, nil
 }

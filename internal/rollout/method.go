@@ -1,8 +1,8 @@
 package rollout
 
 import (
-	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,102 +22,102 @@ const (
 	Surge   Method = "surge"   // the new container is ready before the old one stops
 )
 
-// Choose picks the method for a service. Stateless services that can have a second container beside
-// the first surge; services that write to volumes are replaced, for two of them at once on the same
-// data are a risk nobody asked for.
+// The orders of deploy.update_config in the Compose specification.
+const (
+	startFirst = "start-first"
+	stopFirst  = "stop-first"
+)
+
+// Choose picks the method for a service: that of deploy.update_config.order or of the label where they say one. Else stateless
+// services that can have a second container beside the first surge; services that write to volumes are replaced, for two of
+// them at once on the same data are a risk nobody asked for.
 func Choose(service compose.Service, containers []compose.Container) (Method, error) {
-	against, err := obstacle(service)
+	wish, said, err := wished(service)
 	if err != nil {
 		return "", err
 	}
 	found := Of(service.Name, containers)
-	wish, labelled := service.Labels[MethodLabel]
+	against := obstacle(service)
 	switch {
-	case labelled && wish != string(Surge) && wish != string(Replace):
-		return "", fmt.Errorf("label %s: %q is neither surge nor replace", MethodLabel, wish)
-	case labelled && wish == string(Surge) && against.absolute:
-		return "", fmt.Errorf("label %s: it cannot surge: %s", MethodLabel, against.why)
+	case wish == Surge && against.absolute:
+		return "", fmt.Errorf("%s: a second container cannot start beside the first: %s", said, against.why)
 	case len(found) == 0:
 		return Start, nil
-	case wish == string(Replace), wish == "" && (against.why != "" || writes(found)):
+	case wish != "":
+		return wish, nil
+	case against.why != "" || writes(found):
 		return Replace, nil
 	}
 	return Surge, nil
 }
 
-// writes tells whether containers write to volumes, those too that only their image declares.
-func writes(containers []compose.Container) bool {
-	return slices.ContainsFunc(containers, func(c compose.Container) bool { return len(c.WritableVolumes) > 0 })
+// wished is the method that the files ask for, and where; empty where they do not.
+func wished(service compose.Service) (wish Method, said string, err error) {
+	if deploy := service.Deploy; deploy != nil && deploy.UpdateConfig != nil && deploy.UpdateConfig.Order != "" {
+		order := deploy.UpdateConfig.Order
+		said = "deploy.update_config.order: " + order
+		switch order {
+		case startFirst:
+			wish = Surge
+		case stopFirst:
+			wish = Replace
+		default:
+			return "", said, fmt.Errorf("deploy.update_config.order: %q is neither %s nor %s", order, startFirst, stopFirst)
+		}
+	}
+	label, labelled := service.Labels[MethodLabel]
+	switch {
+	case !labelled:
+		return wish, said, nil
+	case label != string(Surge) && label != string(Replace):
+		return "", said, fmt.Errorf("label %s: %q is neither %s nor %s", MethodLabel, label, Surge, Replace)
+	case wish != "" && wish != Method(label):
+		return "", said, fmt.Errorf("label %s: %s contradicts %s", MethodLabel, label, said)
+	}
+	return Method(label), "label " + MethodLabel, nil
 }
 
-// hindrance is why a service does not surge by itself; an absolute one cannot be overridden by the label.
+// writes tells whether containers write to volumes, those too that only their image declares.
+func writes(containers []compose.Container) bool {
+	return slices.ContainsFunc(containers, func(c compose.Container) bool {
+		return slices.ContainsFunc(c.Mounts, func(m compose.Mount) bool { return m.Type == "volume" && m.Write })
+	})
+}
+
+// hindrance is why a service does not surge by itself; an absolute one cannot be overridden.
 type hindrance struct {
 	why      string
 	absolute bool
 }
 
-// shape is what of a definition decides about a second container.
-type shape struct {
-	NetworkMode string   `json:"network_mode"`
-	Ipc         string   `json:"ipc"`
-	Pid         string   `json:"pid"`
-	MacAddress  string   `json:"mac_address"`
-	VolumesFrom []string `json:"volumes_from"`
-	Networks    map[string]*struct {
-		IPv4 string `json:"ipv4_address"`
-		IPv6 string `json:"ipv6_address"`
-		Mac  string `json:"mac_address"`
-	} `json:"networks"`
-	Volumes []struct {
-		Type     string `json:"type"`
-		Source   string `json:"source"`
-		Target   string `json:"target"`
-		ReadOnly bool   `json:"read_only"`
-	} `json:"volumes"`
-	DependsOn map[string]struct {
-		Restart bool `json:"restart"`
-	} `json:"depends_on"`
-}
-
-func (s *shape) read(service compose.Service) error {
-	if len(service.Raw) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(service.Raw, s); err != nil {
-		return fmt.Errorf("read the definition: %w", err)
-	}
-	return nil
-}
-
 // obstacle finds what stands against a second container.
-func obstacle(service compose.Service) (hindrance, error) {
-	var s shape
-	if err := s.read(service); err != nil {
-		return hindrance{}, err
-	}
+func obstacle(service compose.Service) hindrance {
 	switch {
 	case service.OneShot:
-		return hindrance{"it ends by itself", true}, nil
+		return hindrance{"it ends by itself", true}
 	case service.ContainerName != "":
-		return hindrance{"container_name allows one container only", true}, nil
-	case len(service.FixedPorts) > 0:
-		return hindrance{fmt.Sprintf("host port %d can be taken once only", service.FixedPorts[0]), true}, nil
-	case s.MacAddress != "":
-		return hindrance{"mac_address allows one container only", true}, nil
-	case s.NetworkMode == "host" || sharer(s.NetworkMode) != "":
-		return hindrance{"network_mode " + s.NetworkMode + " shares its ports", false}, nil
+		return hindrance{"container_name allows one container only", true}
+	case service.MacAddress != "":
+		return hindrance{"mac_address allows one container only", true}
+	case len(service.PreStart) > 0:
+		return hindrance{"Compose runs no pre_start hook for a container that it adds beside a running one", true}
+	case service.NetworkMode == "host" || sharer(service.NetworkMode) != "":
+		return hindrance{"network_mode " + service.NetworkMode + " shares its ports", false}
 	}
-	for name, network := range s.Networks {
-		if network != nil && (network.IPv4 != "" || network.IPv6 != "" || network.Mac != "") {
-			return hindrance{"its address in network " + name + " allows one container only", true}, nil
+	for _, port := range service.Published() {
+		if port.Fixed() {
+			return hindrance{"host port " + port.String() + " can be taken once only", true}
 		}
 	}
-	for _, volume := range s.Volumes {
-		if !volume.ReadOnly && (volume.Type == "volume" || volume.Type == "bind") {
-			return hindrance{"it writes to " + volume.Target, false}, nil
+	for _, name := range slices.Sorted(maps.Keys(service.Networks)) {
+		if n := service.Networks[name]; n != nil && (n.Ipv4Address != "" || n.Ipv6Address != "" || n.MacAddress != "") {
+			return hindrance{"its address in network " + name + " allows one container only", true}
 		}
 	}
-	return hindrance{}, nil
+	if mounts := service.Writes(); len(mounts) > 0 {
+		return hindrance{"it writes to " + mounts[0].Target, false}
+	}
+	return hindrance{}
 }
 
 // sharer is the service in a mode like "service:db", or "".
@@ -132,28 +132,23 @@ func sharer(mode string) string {
 // Follows names the services whose new containers make this one's be replaced too: those whose
 // namespaces or volumes it shares, and those it depends on with `restart: true`. Their steps belong
 // into After of this one's.
-func Follows(service compose.Service) ([]string, error) {
-	var s shape
-	if err := s.read(service); err != nil {
-		return nil, err
-	}
+func Follows(service compose.Service) []string {
 	var names []string
-	for _, mode := range []string{s.NetworkMode, s.Ipc, s.Pid} {
+	for _, mode := range []string{service.NetworkMode, service.Ipc, service.Pid} {
 		if name := sharer(mode); name != "" {
 			names = append(names, name)
 		}
 	}
-	for _, from := range s.VolumesFrom {
-		name, _, _ := strings.Cut(from, ":")
-		if name != "container" {
+	for _, from := range service.VolumesFrom {
+		if name, _, _ := strings.Cut(from, ":"); name != "container" {
 			names = append(names, name)
 		}
 	}
-	for name, depends := range s.DependsOn {
+	for name, depends := range service.DependsOn {
 		if depends.Restart {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
-	return slices.Compact(names), nil
+	return slices.Compact(names)
 }

@@ -1,84 +1,118 @@
 package rollout
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
 	"slipway/internal/compose"
 )
 
+// serviceOf is service s with these keys, in a stack that has what they may name.
+func serviceOf(t *testing.T, keys string) compose.Service {
+	t.Helper()
+	return modelOf(t, fmt.Sprintf(`
+services:
+  s: {image: x, %s}
+  vpn: {image: x}
+  db: {image: x}
+networks: {a: {}, b: {ipam: {config: [{subnet: 10.0.0.0/24}]}}}
+volumes: {data: {}}
+`, keys)).Services["s"]
+}
+
 func TestTheMethodComesFromTheServiceAndItsContainers(t *testing.T) {
 	there := []compose.Container{{Service: "s", Status: "running"}}
-	writing := []compose.Container{{Service: "s", Status: "running", WritableVolumes: []string{"/data"}}}
-	label := func(value string) map[string]string { return map[string]string{MethodLabel: value} }
+	writing := []compose.Container{{Service: "s", Status: "running", Mounts: []compose.Mount{{Type: "volume", Name: "anonymous", Target: "/data", Write: true}}}}
+	reading := []compose.Container{{Service: "s", Status: "running", Mounts: []compose.Mount{
+		{Type: "volume", Name: "p_data", Target: "/data"}, {Type: "bind", Source: "/x", Target: "/x", Write: true},
+	}}}
 	for _, c := range []struct {
 		name       string
-		service    compose.Service
-		raw        string
+		keys       string
 		containers []compose.Container
 		want       Method
 		refused    string
 	}{
-		{"stateless", compose.Service{}, `{}`, there, Surge, ""},
-		{"nothing there", compose.Service{}, `{}`, nil, Start, ""},
-		{"container_name", compose.Service{ContainerName: "x"}, `{}`, there, Replace, ""},
-		{"fixed port", compose.Service{FixedPorts: []int{80}}, `{}`, there, Replace, ""},
-		{"one-shot", compose.Service{OneShot: true}, `{}`, there, Replace, ""},
-		{"named volume", compose.Service{}, `{"volumes":[{"type":"volume","source":"d","target":"/d"}]}`, there, Replace, ""},
-		{"volume to read", compose.Service{}, `{"volumes":[{"type":"volume","source":"d","target":"/d","read_only":true}]}`, there, Surge, ""},
-		{"writable directory", compose.Service{}, `{"volumes":[{"type":"bind","source":"./d","target":"/d"}]}`, there, Replace, ""},
-		{"tmpfs", compose.Service{}, `{"volumes":[{"type":"tmpfs","target":"/d"}]}`, there, Surge, ""},
-		{"volume of the image", compose.Service{}, `{}`, writing, Replace, ""},
-		{"host network", compose.Service{}, `{"network_mode":"host"}`, there, Replace, ""},
-		{"shared network", compose.Service{}, `{"network_mode":"service:vpn"}`, there, Replace, ""},
-		{"fixed address", compose.Service{}, `{"networks":{"a":null,"b":{"ipv4_address":"10.0.0.2"}}}`, there, Replace, ""},
-		{"mac address", compose.Service{}, `{"mac_address":"02:42:ac:11:65:43"}`, there, Replace, ""},
-		{"label replace", compose.Service{Labels: label("replace")}, `{}`, there, Replace, ""},
-		{"label surge over a volume", compose.Service{Labels: label("surge")}, `{"volumes":[{"type":"volume","target":"/d"}]}`, writing, Surge, ""},
-		{"label surge, nothing there", compose.Service{Labels: label("surge")}, `{}`, nil, Start, ""},
-		{"label surge over a fixed port", compose.Service{Labels: label("surge"), FixedPorts: []int{80}}, `{}`, nil, "",
-			`label slipway.rollout: it cannot surge: host port 80 can be taken once only`},
-		{"label surge over container_name", compose.Service{Labels: label("surge"), ContainerName: "x"}, `{}`, there, "",
-			`label slipway.rollout: it cannot surge: container_name allows one container only`},
-		{"label with a slip", compose.Service{Labels: label("serge")}, `{}`, there, "",
-			`label slipway.rollout: "serge" is neither surge nor replace`},
+		{"stateless", ``, there, Surge, ""},
+		{"nothing there", ``, nil, Start, ""},
+		{"container_name", `container_name: edge`, there, Replace, ""},
+		{"fixed port", `ports: ["80:80"]`, there, Replace, ""},
+		{"port that the engine chooses", `ports: ["80"]`, there, Surge, ""},
+		{"range of ports", `ports: ["8000-8010:80"]`, there, Surge, ""},
+		{"one-shot", `restart: "no", labels: {slipway.job: ""}`, there, Replace, ""},
+		{"named volume", `volumes: ["data:/d"]`, there, Replace, ""},
+		{"volume to read", `volumes: ["data:/d:ro"]`, there, Surge, ""},
+		{"writable directory", `volumes: ["./d:/d"]`, there, Replace, ""},
+		{"tmpfs", `volumes: [{type: tmpfs, target: /d}]`, there, Surge, ""},
+		{"volume of the image", ``, writing, Replace, ""},
+		{"a volume that is read, a folder that is no longer written to", ``, reading, Surge, ""},
+		{"host network", `network_mode: host`, there, Replace, ""},
+		{"shared network", `network_mode: "service:vpn"`, there, Replace, ""},
+		{"fixed address", `networks: {a: null, b: {ipv4_address: 10.0.0.2}}`, there, Replace, ""},
+		{"mac address", `mac_address: "02:42:ac:11:65:43"`, there, Replace, ""},
+		{"label replace", `labels: {slipway.rollout: replace}`, there, Replace, ""},
+		{"label surge over a volume", `labels: {slipway.rollout: surge}, volumes: ["data:/d"]`, writing, Surge, ""},
+		{"label surge, nothing there", `labels: {slipway.rollout: surge}`, nil, Start, ""},
+		{"label surge over a fixed port", `labels: {slipway.rollout: surge}, ports: ["80:80"]`, nil, "",
+			`label slipway.rollout: a second container cannot start beside the first: host port 80 can be taken once only`},
+		{"label surge over container_name", `labels: {slipway.rollout: surge}, container_name: edge`, there, "",
+			`label slipway.rollout: a second container cannot start beside the first: container_name allows one container only`},
+		{"label with a slip", `labels: {slipway.rollout: serge}`, there, "", `label slipway.rollout: "serge" is neither surge nor replace`},
+
+		{"C4 stop-first", `deploy: {update_config: {order: stop-first}}`, there, Replace, ""},
+		{"C4 stop-first, nothing there", `deploy: {update_config: {order: stop-first}}`, nil, Start, ""},
+		{"C4 start-first over a volume", `deploy: {update_config: {order: start-first}}, volumes: ["data:/d"]`, writing, Surge, ""},
+		{"C4 update_config without an order", `deploy: {update_config: {parallelism: 1}}`, there, Surge, ""},
+		{"C4 start-first over a fixed port", `deploy: {update_config: {order: start-first}}, ports: ["80:80"]`, there, "",
+			`deploy.update_config.order: start-first: a second container cannot start beside the first: host port 80 can be taken once only`},
+		{"C4 stop-first and label replace", `deploy: {update_config: {order: stop-first}}, labels: {slipway.rollout: replace}`, there, Replace, ""},
+		{"C4 stop-first and label surge", `deploy: {update_config: {order: stop-first}}, labels: {slipway.rollout: surge}`, there, "",
+			`label slipway.rollout: surge contradicts deploy.update_config.order: stop-first`},
+		{"C4 start-first and label replace, nothing there", `deploy: {update_config: {order: start-first}}, labels: {slipway.rollout: replace}`, nil, "",
+			`label slipway.rollout: replace contradicts deploy.update_config.order: start-first`},
+		{"pre_start hook", `pre_start: [{image: y, command: [a]}]`, there, Replace, ""},
+		{"pre_start hook and start-first", `pre_start: [{image: y, command: [a]}], deploy: {update_config: {order: start-first}}`, there, "",
+			`deploy.update_config.order: start-first: a second container cannot start beside the first: ` +
+				`Compose runs no pre_start hook for a container that it adds beside a running one`},
 	} {
-		c.service.Name, c.service.Raw = "s", []byte(c.raw)
-		got, err := Choose(c.service, c.containers)
+		got, err := Choose(serviceOf(t, c.keys), c.containers)
 		if got != c.want || (err == nil) != (c.refused == "") || err != nil && err.Error() != c.refused {
 			t.Errorf("%s: %q, error %v, want %q, %q", c.name, got, err, c.want, c.refused)
 		}
 	}
 }
 
-func TestFollowsNamesWhatAServiceHangsOn(t *testing.T) {
-	service := compose.Service{Raw: []byte(`{
-		"network_mode": "service:vpn", "ipc": "service:db", "pid": "host",
-		"volumes_from": ["assets:ro", "container:strange"],
-		"depends_on": {"db": {"restart": true}, "cache": {"restart": true}, "setup": {"condition": "service_started"}}}`)}
-	got, err := Follows(service)
-	if want := []string{"assets", "cache", "db", "vpn"}; err != nil || !slices.Equal(got, want) {
-		t.Errorf("%q, error %v, want %q", got, err, want)
+func TestCaseC4AnOrderWithASlipIsRefused(t *testing.T) {
+	s := serviceOf(t, `deploy: {update_config: {order: stop-first}}`)
+	s.Deploy.UpdateConfig.Order = "stop-frist"
+	if _, err := Choose(s, nil); err == nil || err.Error() != `deploy.update_config.order: "stop-frist" is neither start-first nor stop-first` {
+		t.Errorf("error %v", err)
 	}
 }
 
-func TestOrderPutsDependenciesFirstAndStartsOnlyNewOnesTogether(t *testing.T) {
-	model := &compose.Model{Services: map[string]compose.Service{
-		"db":      {Name: "db"},
-		"redis":   {Name: "redis"},
-		"mail":    {Name: "mail"},
-		"setup":   {Name: "setup", OneShot: true, DependsOn: map[string]string{"db": "service_healthy"}},
-		"backend": {Name: "backend", DependsOn: map[string]string{"setup": "service_completed_successfully"}},
-		"migrate": {Name: "migrate", Job: true, OneShot: true},
-	}}
-	same := func(got, want [][]string) bool { return slices.EqualFunc(got, want, slices.Equal) }
-	want := [][]string{{"db", "mail", "redis"}, {"setup"}, {"backend"}}
-	if got := Order(model, nil); !same(got, want) {
-		t.Errorf("first deploy: %q, want %q", got, want)
-	}
-	want = [][]string{{"mail", "redis"}, {"db"}, {"setup"}, {"backend"}}
-	if got := Order(model, []compose.Container{{Service: "db"}, {Service: "migrate"}}); !same(got, want) {
-		t.Errorf("with db there: %q, want %q", got, want)
+func TestFollowsNamesWhatAServiceHangsOn(t *testing.T) {
+	model := modelOf(t, `
+services:
+  s:
+    image: x
+    network_mode: "service:vpn"
+    ipc: "service:db"
+    pid: host
+    volumes_from: ["assets:ro", "container:strange"]
+    depends_on:
+      db: {restart: true, condition: service_started}
+      cache: {restart: true, condition: service_started}
+      setup: {condition: service_started}
+  vpn: {image: x}
+  db: {image: x}
+  assets: {image: x}
+  cache: {image: x}
+  setup: {image: x}
+`)
+	got := Follows(model.Services["s"])
+	if want := []string{"assets", "cache", "db", "vpn"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -11,17 +11,25 @@ import (
 // hookLabel is on the runners Compose makes for pre_start hooks; they are no replicas.
 const hookLabel = "com.docker.compose.hook"
 
-// Holds tells whether a service runs as wanted: "" when it does, else what is wrong, for the operator.
-// It looks at existence, state and image; whether a container is well is a matter of health. Without an
-// image id, images are not compared.
-func Holds(service compose.Service, containers []compose.Container, imageID string) string {
+// Holds tells whether a service runs as it was deployed: "" when it does, else what is wrong, for the operator.
+// It looks at existence, state, origin and networks; whether a container is well is a matter of health.
+func (o *Origins) Holds(service compose.Service, containers []compose.Container, image compose.Image, attached map[string]string) (string, error) {
+	past, err := o.load(service.Name)
+	if err != nil {
+		return "", fmt.Errorf("service %q: %w", service.Name, err)
+	}
+	return past.holds(service, containers, image, attached), nil
+}
+
+func (o origin) holds(service compose.Service, containers []compose.Container, image compose.Image, attached map[string]string) string {
 	found := Of(service.Name, containers)
 	for _, c := range found {
 		if _, left := leftover(service, c); left {
 			return fmt.Sprintf("container %s is left from an interrupted recreate", c.Name)
 		}
 	}
-	if len(found) == 0 && service.Replicas == 1 {
+	replicas := service.Replicas()
+	if len(found) == 0 && replicas == 1 {
 		return fmt.Sprintf("the container of %s is gone", service.Name)
 	}
 	for _, c := range found {
@@ -29,18 +37,26 @@ func Holds(service compose.Service, containers []compose.Container, imageID stri
 			return fmt.Sprintf("container %s %s", short(service, c), state(c))
 		}
 	}
-	if len(found) != service.Replicas {
+	if len(found) != replicas {
 		if gone := missing(service, found); gone != 0 {
 			return fmt.Sprintf("container %s-%d is gone", service.Name, gone)
 		}
-		if len(found) > service.Replicas {
-			return fmt.Sprintf("%d containers run, %d wanted", len(found), service.Replicas)
+		if len(found) > replicas {
+			return fmt.Sprintf("%d containers run, %d wanted", len(found), replicas)
 		}
-		return fmt.Sprintf("%d of %d containers run", len(found), service.Replicas)
+		return fmt.Sprintf("%d of %d containers run", len(found), replicas)
 	}
 	for _, c := range found {
-		if imageID != "" && c.ImageID != imageID {
-			return fmt.Sprintf("container %s runs another image", short(service, c))
+		if network := outside(c, attached); network != "" {
+			return fmt.Sprintf("container %s is not in network %s", short(service, c), network)
+		}
+		switch mark := o.of(c); {
+		case o.Mark == "": // of an older record, which has the list only
+			if image.ID != "" && c.ImageID != image.ID && mark == "" {
+				return fmt.Sprintf("container %s runs another image", short(service, c))
+			}
+		case mark != o.Mark:
+			return fmt.Sprintf("container %s was made from another definition", short(service, c))
 		}
 	}
 	return ""
@@ -78,17 +94,18 @@ func state(c compose.Container) string {
 
 // missing is the number of the one replica that is gone, when the numbers of the others tell.
 func missing(service compose.Service, found []compose.Container) int {
-	if len(found) != service.Replicas-1 {
+	replicas := service.Replicas()
+	if len(found) != replicas-1 {
 		return 0
 	}
 	has := map[int]bool{}
 	for _, c := range found {
-		if c.Number < 1 || c.Number > service.Replicas {
+		if c.Number < 1 || c.Number > replicas {
 			return 0
 		}
 		has[c.Number] = true
 	}
-	for number := 1; number <= service.Replicas; number++ {
+	for number := 1; number <= replicas; number++ {
 		if !has[number] {
 			return number
 		}

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
@@ -26,13 +27,10 @@ type Origins struct {
 	write func(path string, data []byte, perm fs.FileMode) error
 }
 
-// OpenOrigins uses a directory inside the state directory, and creates it if needed. Only the holder of
-// the deployment's lock may do so.
-func OpenOrigins(dir string) (*Origins, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create the directory of container origins: %w", err)
-	}
-	return &Origins{dir: dir, write: checkpoints.WriteFile}, nil
+// OpenOrigins uses a directory inside the state directory, which the first record makes. Only the holder of the deployment's
+// lock may write there.
+func OpenOrigins(dir string) *Origins {
+	return &Origins{dir: dir, write: checkpoints.WriteFile}
 }
 
 // origin is what is known of one service's containers.
@@ -43,28 +41,45 @@ type origin struct {
 	// Next is the mark of the target being rolled out: of every container that is not in the list.
 	// Empty when no rollout is going on.
 	Next string `json:"next,omitempty"`
+	// Mark is that of the last rollout that ended well, and Hashes are what Compose's labels say of its containers: one that
+	// was made by hand since, from the same definition, is as good.
+	Mark   string   `json:"mark,omitempty"`
+	Hashes []string `json:"hashes,omitempty"`
 }
 
 // of is the mark of a container, empty when it is not known.
-func (o origin) of(id string) string {
-	if mark, listed := o.Containers[id]; listed {
+func (o origin) of(c compose.Container) string {
+	mark, listed := o.Containers[c.ID]
+	switch {
+	case listed:
 		return mark
+	case o.Next != "":
+		return o.Next
+	case slices.Contains(o.Hashes, c.ConfigHash):
+		return o.Mark
 	}
-	return o.Next
+	return ""
 }
 
 // open begins a rollout: what is there is listed, what comes is of the mark.
 func (o origin) open(found []compose.Container, mark string) origin {
-	next := origin{Containers: map[string]string{}, Next: mark}
+	next := origin{Containers: map[string]string{}, Next: mark, Mark: o.Mark, Hashes: o.Hashes}
 	for _, c := range found {
-		next.Containers[c.ID] = o.of(c.ID)
+		next.Containers[c.ID] = o.of(c)
 	}
 	return next
 }
 
-// close ends a rollout: every container is listed, a later one is somebody else's.
-func (o origin) close(found []compose.Container) origin {
-	return o.open(found, "")
+// close ends a rollout to a mark: every container is listed, a later one is somebody else's.
+func (o origin) close(found []compose.Container, mark string) origin {
+	done := o.open(found, "")
+	done.Mark, done.Hashes = mark, nil
+	for _, c := range found {
+		if c.ConfigHash != "" && !slices.Contains(done.Hashes, c.ConfigHash) {
+			done.Hashes = append(done.Hashes, c.ConfigHash)
+		}
+	}
+	return done
 }
 
 func (o *Origins) path(service string) string {
@@ -92,10 +107,17 @@ func (o *Origins) save(service string, past origin) error {
 	if err != nil {
 		return fmt.Errorf("encode the origins of its containers: %w", err)
 	}
-	if err := o.write(o.path(service), append(data, '\n'), 0o600); err != nil {
+	if err := o.keep(o.path(service), append(data, '\n')); err != nil {
 		return fmt.Errorf("write the origins of its containers: %w", err)
 	}
 	return nil
+}
+
+func (o *Origins) keep(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return o.write(path, data, 0o600)
 }
 
 // mark is the digest of everything that makes a container another one: all inputs but the scale, and
@@ -132,21 +154,17 @@ func (o *Origins) key() ([]byte, error) {
 	if _, err := rand.Read(key); err != nil {
 		return nil, fmt.Errorf("make the key of container origins: %w", err)
 	}
-	if err := o.write(path, key, 0o600); err != nil {
+	if err := o.keep(path, key); err != nil {
 		return nil, fmt.Errorf("write the key of container origins: %w", err)
 	}
 	return key, nil
 }
 
 // parents are the ids of the containers a service hangs on.
-func parents(service compose.Service, all []compose.Container) ([]string, error) {
-	follows, err := Follows(service)
-	if err != nil {
-		return nil, err
-	}
+func parents(service compose.Service, all []compose.Container) []string {
 	var list []string
-	for _, name := range follows {
+	for _, name := range Follows(service) {
 		list = append(list, ids(Of(name, all))...)
 	}
-	return list, nil
+	return list
 }

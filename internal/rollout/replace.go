@@ -21,17 +21,18 @@ func (r *roll) replace(ctx context.Context, found []compose.Container) (string, 
 	var result string
 	switch {
 	case len(found) == 0:
-		result = fmt.Sprintf("%d started", service.Replicas)
+		result = fmt.Sprintf("%d started", service.Replicas())
 		err = r.act(ctx, "up", found)
 	case len(old) > 0:
 		// Compose's own hash knows nothing of the contents of mounted files, so a plain `up` would
 		// leave a container with the old ones alone.
-		result = fmt.Sprintf("%d replaced", service.Replicas)
+		result = fmt.Sprintf("%d replaced", service.Replicas())
 		r.note("replace")
 		err = r.act(ctx, "renew", found)
-	case len(current) != service.Replicas || len(unsettled) > 0:
-		result = changed(service.Replicas, len(settled))
-		err = r.act(ctx, "up", found)
+	case len(current) != service.Replicas() || len(unsettled) > 0:
+		// Those of the right version stay, whatever the installed Compose thinks of a hash that another one wrote.
+		result = changed(service.Replicas(), len(settled))
+		err = r.act(ctx, "beside", found)
 	default:
 		result = "already as wanted"
 	}
@@ -45,7 +46,7 @@ func (r *roll) act(ctx context.Context, step string, found []compose.Container) 
 	if err := r.begin(found); err != nil {
 		return err
 	}
-	return r.compose(ctx, step, r.target.Service.Replicas)
+	return r.compose(ctx, step, r.target.Service.Replicas())
 }
 
 // heal removes what an interrupted recreate left beside the container it was to replace. A leftover

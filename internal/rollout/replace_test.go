@@ -84,7 +84,7 @@ func TestAReplacedContainerThatFailsIsAFailure(t *testing.T) {
 }
 
 func TestAOneShotThatEndedWellIsNotStartedAgain(t *testing.T) {
-	w, origins := newWorld(compose.Service{Replicas: 1, OneShot: true}), openOrigins(t)
+	w, origins := newWorld(compose.Service{OneShot: true}), openOrigins(t)
 	if _, err := w.deploy(t, origins); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestAOneShotThatEndedWellIsNotStartedAgain(t *testing.T) {
 
 func TestAServiceFollowsTheContainerItHangsOn(t *testing.T) {
 	service := stateful(1)
-	service.Raw = []byte(`{"network_mode": "service:tunnel"}`)
+	service.NetworkMode = "service:tunnel"
 	w, origins := deployed(t, newWorld(service))
 	acts := Acts{Script: w.script, Wait: w.wait}
 	acts.Containers = func(ctx context.Context) ([]compose.Container, error) {

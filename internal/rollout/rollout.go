@@ -29,9 +29,10 @@ type Acts struct {
 // Target is one service as it should be.
 type Target struct {
 	Service compose.Service
-	// ImageID is the id of the image the service's reference names now, after the build. Empty when it
-	// is not known; then images are not compared.
-	ImageID string
+	// Image is the one that the service's reference names now, after the build.
+	Image compose.Image
+	// Attached are the networks its containers are to be in, as Attached gives them.
+	Attached func(ctx context.Context) (map[string]string, error)
 	// Inputs are those of Inputs, taken after the build.
 	Inputs []checkpoints.Input
 }
@@ -39,6 +40,13 @@ type Target struct {
 // ErrStillServes marks the failure of a surge: the new containers failed and are removed, the old
 // ones were never stopped. It leads the message, for what follows may be many lines of a log.
 var ErrStillServes = errors.New("the old containers still serve")
+
+func (t Target) attached(ctx context.Context) (map[string]string, error) {
+	if t.Attached == nil {
+		return nil, nil
+	}
+	return t.Attached(ctx)
+}
 
 // Service brings one service to what its target says, then returns one line about what it did. It can
 // be killed between any two acts, and within them; the next call continues from what it finds. An
@@ -70,6 +78,7 @@ type roll struct {
 	target  Target
 	mark    string
 	past    origin
+	in      map[string]string // the networks its containers are to be in
 }
 
 func (r *roll) run(ctx context.Context) (string, error) {
@@ -82,12 +91,12 @@ func (r *roll) run(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := r.prepare(all); err != nil {
+	if err := r.prepare(ctx, all); err != nil {
 		return "", err
 	}
 	var result string
 	switch {
-	case r.target.Service.Replicas == 0:
+	case r.target.Service.Replicas() == 0:
 		result, err = r.empty(ctx, found)
 	case method == Surge:
 		result, err = r.surge(ctx, found)
@@ -101,13 +110,13 @@ func (r *roll) run(ctx context.Context) (string, error) {
 }
 
 // prepare finds out what a container of this target is known by, and what is known of those there are.
-func (r *roll) prepare(all []compose.Container) error {
+func (r *roll) prepare(ctx context.Context, all []compose.Container) error {
 	name := r.target.Service.Name
-	hangsOn, err := parents(r.target.Service, all)
-	if err != nil {
+	var err error
+	if r.in, err = r.target.attached(ctx); err != nil {
 		return err
 	}
-	if r.mark, err = r.origins.mark(name, r.target.Inputs, hangsOn); err != nil {
+	if r.mark, err = r.origins.mark(name, r.target.Inputs, parents(r.target.Service, all)); err != nil {
 		return err
 	}
 	r.past, err = r.origins.load(name)
@@ -116,15 +125,23 @@ func (r *roll) prepare(all []compose.Container) error {
 
 // finish looks once more: what is recorded as done must be so.
 func (r *roll) finish(ctx context.Context) error {
-	all, err := r.acts.Containers(ctx)
+	found, err := r.look(ctx)
 	if err != nil {
 		return err
 	}
-	if cause := Holds(r.target.Service, all, r.target.ImageID); cause != "" {
+	if r.in, err = r.target.attached(ctx); err != nil {
+		return err
+	}
+	done := r.past.close(found, r.mark)
+	if cause := done.holds(r.target.Service, found, r.target.Image, r.in); cause != "" {
 		return fmt.Errorf("after the rollout: %s", cause)
 	}
-	found := Of(r.target.Service.Name, all)
-	return r.origins.save(r.target.Service.Name, r.past.close(found))
+	for _, c := range found {
+		if _, old := r.past.Containers[c.ID]; !old && r.target.Image.ID != "" && c.ImageID != r.target.Image.ID {
+			return fmt.Errorf("after the rollout: container %s runs another image: its name was given to another one meanwhile", short(r.target.Service, c))
+		}
+	}
+	return r.origins.save(r.target.Service.Name, done)
 }
 
 // begin writes down, before the first act, which containers are there already: whatever appears from
@@ -139,10 +156,7 @@ func (r *roll) current(c compose.Container) bool {
 	if _, left := leftover(r.target.Service, c); left {
 		return false
 	}
-	if r.target.ImageID != "" && c.ImageID != r.target.ImageID {
-		return false
-	}
-	return r.past.of(c.ID) == r.mark
+	return r.past.of(c) == r.mark && outside(c, r.in) == ""
 }
 
 // retire stops and removes containers, one act each, so that an interruption leaves whole containers.

@@ -8,14 +8,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"slipway/internal/compose"
 )
 
 func stateful(replicas int) compose.Service {
-	return compose.Service{Replicas: replicas, Labels: map[string]string{MethodLabel: "replace"}}
+	s := stateless(replicas)
+	s.Labels = types.Labels{MethodLabel: "replace"}
+	return s
 }
 
-func stateless(replicas int) compose.Service { return compose.Service{Replicas: replicas} }
+func stateless(replicas int) compose.Service {
+	return compose.Service{ServiceConfig: types.ServiceConfig{Scale: &replicas}}
+}
 
 // The heart of the package: whatever dies when, the next run ends with what is wanted, and a surge
 // never has fewer containers serving than there were.
@@ -23,9 +29,9 @@ func TestARunKilledAtAnyInstantIsFinishedByTheNext(t *testing.T) {
 	changes := map[string]func(*world){
 		"image":          func(w *world) { w.image = "sha256:2" },
 		"mounted file":   func(w *world) { w.content = "two" },
-		"scaled up":      func(w *world) { w.service.Replicas++ },
-		"scaled down":    func(w *world) { w.service.Replicas-- },
-		"file and scale": func(w *world) { w.content, w.service.Replicas = "two", w.service.Replicas+1 },
+		"scaled up":      func(w *world) { w.scale(w.service.Replicas() + 1) },
+		"scaled down":    func(w *world) { w.scale(w.service.Replicas() - 1) },
+		"file and scale": func(w *world) { w.content = "two"; w.scale(w.service.Replicas() + 1) },
 		"one died":       func(w *world) { w.boxes[0].Status, w.boxes[0].ready = "exited", false; w.floor-- },
 		"nothing":        func(*world) {},
 		"image, unhealthy": func(w *world) {
@@ -46,7 +52,7 @@ func TestARunKilledAtAnyInstantIsFinishedByTheNext(t *testing.T) {
 					}
 					w.floor = w.serving()
 					apply(w)
-					floor := min(w.floor, w.service.Replicas)
+					floor := min(w.floor, w.service.Replicas())
 					w.ticks, w.dieAt = 0, kill
 					_, err := w.deploy(t, origins)
 					if killed := w.ticks >= kill; killed != errors.Is(err, errKilled) {
@@ -185,7 +191,7 @@ func TestAServiceWithoutReplicasIsTakenAway(t *testing.T) {
 	if _, err := w.deploy(t, origins); err != nil {
 		t.Fatal(err)
 	}
-	w.service.Replicas = 0
+	w.scale(0)
 	result, err := w.deploy(t, origins)
 	if err != nil || result != "2 removed, no replicas wanted" {
 		t.Errorf("result %q, error %v", result, err)
@@ -195,12 +201,19 @@ func TestAServiceWithoutReplicasIsTakenAway(t *testing.T) {
 
 func TestAnOutcomeThatIsNotWhatWasWantedIsNoSuccess(t *testing.T) {
 	w := newWorld(stateless(1))
-	acts := Acts{Script: w.script, Wait: w.wait, Containers: w.containers}
-	target := w.target()
-	target.ImageID = "sha256:other"
-	_, err := Service(t.Context(), acts, openOrigins(t), target)
-	if want := `service "backend": after the rollout: container backend-1 runs another image`; fmt.Sprint(err) != want {
+	origins := openOrigins(t)
+	acts := Acts{Script: w.script, Containers: w.containers}
+	acts.Wait = func(ctx context.Context, service string, ids []string) error {
+		err := w.wait(ctx, service, ids)
+		w.boxes[0].Status, w.boxes[0].ExitCode = "exited", 1 // the moment after it was well
+		return err
+	}
+	_, err := Service(t.Context(), acts, origins, w.target())
+	if want := `service "backend": after the rollout: container backend-1 exited (1)`; fmt.Sprint(err) != want {
 		t.Errorf("error %v, want %s", err, want)
+	}
+	if past, err := origins.load("backend"); err != nil || past.Mark != "" {
+		t.Errorf("it is recorded as done: %+v, %v", past, err)
 	}
 }
 

@@ -179,15 +179,15 @@ func (s *stand) deploy(service string) (string, error) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	images, err := compose.ImageIDs(s.t.Context(), s.image)
+	images, err := compose.Images(s.t.Context(), s.image)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	inputs, err := Inputs(s.project, model, service, images[s.image])
+	inputs, err := Inputs(model, service, images[s.image])
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	target := Target{Service: model.Services[service], ImageID: images[s.image], Inputs: inputs}
+	target := Target{Service: model.Services[service], Image: images[s.image], Inputs: inputs}
 	return Service(s.t.Context(), s.acts(), s.origins, target)
 }
 

@@ -29,13 +29,13 @@ func (r *roll) surge(ctx context.Context, found []compose.Container) (string, er
 			return "", err
 		}
 	}
-	added := max(0, service.Replicas-len(keep))
+	added := max(0, service.Replicas()-len(keep))
 	if added > 0 {
 		if err := r.add(ctx, keep, old, added); err != nil {
 			return "", err
 		}
 	}
-	excess := keep[min(len(keep), service.Replicas):]
+	excess := keep[min(len(keep), service.Replicas()):]
 	if err := r.retire(ctx, append(old, excess...)); err != nil {
 		return "", err
 	}
@@ -43,7 +43,7 @@ func (r *roll) surge(ctx context.Context, found []compose.Container) (string, er
 		return "already as wanted", r.wait(ctx, nil)
 	}
 	if len(old) == 0 {
-		return changed(service.Replicas, len(keep)), nil
+		return changed(service.Replicas(), len(keep)), nil
 	}
 	return fmt.Sprintf("%d replaced, none before its successor was ready", len(old)), nil
 }

@@ -90,7 +90,7 @@ func TestScalingTouchesNoneOfTheOthers(t *testing.T) {
 	for _, to := range []int{1, 4} {
 		w, origins := deployed(t, newWorld(stateless(2)))
 		before := ids(containersOf(t, w))
-		w.service.Replicas = to
+		w.scale(to)
 		result, err := w.deploy(t, origins)
 		want := map[int]string{1: "1 removed, 1 run", 4: "2 of 4 started"}[to]
 		if err != nil || result != want {

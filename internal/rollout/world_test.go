@@ -71,6 +71,9 @@ func (w *world) create(number int, replaced string) *box {
 
 func (b *box) start() { b.Status = "running" }
 
+// scale asks for so many replicas.
+func (w *world) scale(replicas int) { w.service.Scale = &replicas }
+
 func (w *world) nextNumber() int {
 	number := 0
 	for _, b := range w.boxes {
@@ -139,7 +142,7 @@ func (w *world) script(_ context.Context, step string, args ...string) error {
 	replicas := func() int { n, _ := strconv.Atoi(args[1]); return n }
 	switch step {
 	case "start":
-		w.up(w.service.Replicas, func(*box) bool { return false })
+		w.up(w.service.Replicas(), func(*box) bool { return false })
 	case "up":
 		w.up(replicas(), func(b *box) bool { return b.ImageID != w.image })
 	case "renew":
@@ -211,18 +214,18 @@ func (w *world) deployUnder(ctx context.Context, origins *Origins) (string, erro
 }
 
 func (w *world) target() Target {
-	return Target{Service: w.service, ImageID: w.image, Inputs: []checkpoints.Input{
-		checkpoints.Value("backend image id", w.image),
+	return Target{Service: w.service, Image: compose.Image{ID: w.image, Content: w.image}, Inputs: []checkpoints.Input{
+		checkpoints.Value("backend image content", w.image),
 		checkpoints.Value("backend file conf", w.content),
-		checkpoints.Value("backend scale", strconv.Itoa(w.service.Replicas)),
+		checkpoints.Value("backend scale", strconv.Itoa(w.service.Replicas())),
 	}}
 }
 
 // check fails the test unless exactly the wanted containers are there.
 func (w *world) check(t *testing.T) {
 	t.Helper()
-	if len(w.boxes) != w.service.Replicas {
-		t.Errorf("%d containers are there, want %d", len(w.boxes), w.service.Replicas)
+	if len(w.boxes) != w.service.Replicas() {
+		t.Errorf("%d containers are there, want %d", len(w.boxes), w.service.Replicas())
 	}
 	for _, b := range w.boxes {
 		if b.Status != "running" || b.ImageID != w.image || b.content != w.content {
@@ -238,10 +241,7 @@ func (w *world) check(t *testing.T) {
 // openOrigins gives origins whose writes do not wait for the disk: what is killed here is no machine.
 func openOrigins(t *testing.T) *Origins {
 	t.Helper()
-	origins, err := OpenOrigins(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	origins := OpenOrigins(t.TempDir())
 	origins.write = os.WriteFile
 	return origins
 }

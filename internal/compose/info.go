@@ -1,0 +1,41 @@
+package compose
+
+import (
+	"context"
+	"strings"
+
+	"github.com/moby/moby/client"
+)
+
+// Info is what an engine says about itself.
+type Info struct {
+	Root    string   // where it keeps volumes, containers and, on the classic store, images
+	Images  string   // where the containerd store keeps images; empty on the classic store
+	Mirrors []string // of Docker Hub, as URLs
+	Local   bool     // it is on this machine
+}
+
+// containerdRoot is where containerd keeps images unless its own configuration says otherwise, which the engine does not tell.
+const containerdRoot = "/var/lib/containerd"
+
+// EngineInfo asks the engine what it is.
+func EngineInfo(ctx context.Context) (Info, error) {
+	docker, err := engine()
+	if err != nil {
+		return Info{}, err
+	}
+	answer, err := docker.Info(ctx, client.InfoOptions{})
+	if err != nil {
+		return Info{}, refusal(ctx, "ask the engine about itself", err)
+	}
+	info := Info{Root: answer.Info.DockerRootDir, Local: strings.HasPrefix(docker.DaemonHost(), "unix://")}
+	if answer.Info.RegistryConfig != nil {
+		info.Mirrors = answer.Info.RegistryConfig.Mirrors
+	}
+	for _, status := range answer.Info.DriverStatus {
+		if status[0] == "driver-type" && strings.HasPrefix(status[1], "io.containerd.snapshotter") {
+			info.Images = containerdRoot
+		}
+	}
+	return info, nil
+}

@@ -1,0 +1,146 @@
+package compose
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/template"
+	"go.yaml.in/yaml/v4"
+)
+
+// Word is what somebody says of a project, and where.
+type Word struct {
+	Value string
+	From  string // "the environment", ".env", "compose.yaml"; empty where nothing is said
+}
+
+// Said is what the operator's own files and environment tell Compose about a project.
+type Said struct {
+	Name     Word
+	Files    Word // as COMPOSE_FILE has it
+	Profiles Word // as COMPOSE_PROFILES has it
+}
+
+// Said looks at the environment, the env file and the compose files, in the order in which Compose does.
+func (p Project) Said() (Said, error) {
+	envFile := p.EnvFile
+	if envFile == "" {
+		envFile = ".env"
+	}
+	values, err := readEnv(p.path(envFile))
+	if err != nil {
+		return Said{}, fmt.Errorf("env file %s: %w", envFile, err)
+	}
+	look := func(key string) Word {
+		if value, set := os.LookupEnv(key); set {
+			return Word{value, "the environment"}
+		}
+		if value, set := values[key]; set {
+			return Word{value, envFile}
+		}
+		return Word{}
+	}
+	said := Said{Name: look("COMPOSE_PROJECT_NAME"), Files: look("COMPOSE_FILE"), Profiles: look("COMPOSE_PROFILES")}
+	for _, file := range slices.Backward(p.Files) { // the last one that names the project wins
+		if said.Name.Value != "" {
+			break
+		}
+		name, err := nameIn(p.path(file), func(key string) (string, bool) { w := look(key); return w.Value, w.From != "" })
+		if err != nil {
+			return said, fmt.Errorf("%s: %w", file, err)
+		}
+		said.Name = Word{name, file}
+	}
+	if said.Name.Value == "" {
+		said.Name = Word{}
+	}
+	return said, nil
+}
+
+// DefaultName is what Compose calls a project that nobody names: the folder of its files.
+func (p Project) DefaultName() string {
+	return loader.NormalizeProjectName(filepath.Base(p.path(".")))
+}
+
+// Split are the files of a COMPOSE_FILE, relative to the project's folder as the others are.
+func (p Project) Split(list string) []string {
+	separator := os.Getenv("COMPOSE_PATH_SEPARATOR")
+	if separator == "" {
+		separator = string(filepath.ListSeparator)
+	}
+	var files []string
+	for _, file := range strings.Split(list, separator) {
+		if rel, err := filepath.Rel(p.path("."), p.path(file)); err == nil {
+			file = rel
+		}
+		files = append(files, file)
+	}
+	return files
+}
+
+// readEnv reads an env file as Compose does; one that is not there says nothing.
+func readEnv(path string) (map[string]string, error) {
+	data, err := ReadRegular(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	values, err := dotenv.ParseWithLookup(bytes.NewReader(data), os.LookupEnv)
+	if err != nil {
+		return nil, errors.New(harmless(err.Error()))
+	}
+	return values, nil
+}
+
+// ReadRegular reads a file, and does not wait for one that is none, such as a pipe.
+func ReadRegular(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", filepath.Base(path))
+	}
+	return os.ReadFile(path) //nolint:gosec // a file that the operator names
+}
+
+// rootKey is a key at the left edge of a YAML document.
+var rootKey = regexp.MustCompile(`(?m)^["']?name["']?[ \t]*:`)
+
+// nameIn is the name that a compose file gives the project, "" for none. The file is not read as a whole where one look says
+// that it has none: this is asked by every target, of files of any size.
+func nameIn(path string, look func(string) (string, bool)) (string, error) {
+	data, err := ReadRegular(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil // preflight says that it is missing
+	}
+	if err != nil {
+		return "", err
+	}
+	text := bytes.TrimLeft(data, " \t\r\n")
+	if !rootKey.Match(data) && !bytes.HasPrefix(text, []byte("{")) && !bytes.HasPrefix(data, []byte(" ")) {
+		return "", nil
+	}
+	var document struct {
+		Name string `yaml:"name"`
+	}
+	if err := yaml.Unmarshal(data, &document); err != nil {
+		return "", nil //nolint:nilerr // whoever resolves the files says what is wrong with them
+	}
+	name, err := template.Substitute(document.Name, look)
+	if err != nil {
+		return "", errors.New(harmless(err.Error()))
+	}
+	return name, nil
+}

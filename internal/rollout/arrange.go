@@ -1,0 +1,305 @@
+package rollout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"slipway/internal/compose"
+)
+
+// World is what is there when a rollout begins.
+type World struct {
+	Containers []compose.Container
+	Networks   map[string]compose.Network // those of the model and of the project, by name
+	Made       Made                       // what the last rollout left
+}
+
+// Stage is a part of a rollout: what has to be out of the way, and then services that are brought to their targets. The
+// services of a stage do not depend on each other; either there is one, or none of them runs and all can be started together.
+type Stage struct {
+	Remove   []compose.Container // orphans that hold what is wanted
+	Stop     []string            // services that hold what is wanted, or are in a network that is to be made anew
+	Networks []string            // networks that are to be made anew, by name: nobody runs in them any more
+	Services []string
+}
+
+// Way says in a line each what has to be out of the way.
+func (s Stage) Way() []string {
+	var lines []string
+	for _, c := range s.Remove {
+		lines = append(lines, "remove "+c.Name+", which is in the way of "+strings.Join(s.Services, ", "))
+	}
+	if len(s.Stop) > 0 {
+		lines = append(lines, "stop "+strings.Join(s.Stop, ", "))
+	}
+	for _, network := range s.Networks {
+		lines = append(lines, "make network "+network+" anew")
+	}
+	return lines
+}
+
+// Conflict is why a rollout cannot begin: a service wants what another one will not give up.
+type Conflict struct {
+	Service string
+	Text    string
+	Remedy  string
+}
+
+func (c Conflict) String() string { return c.Text }
+
+// Arrange puts the services of a model into stages. Each service stands after all it depends on, and after those that hold
+// what it wants and give it up; where the two contradict each other, the holder is stopped beforehand and comes up again in its
+// turn. A changed network is one act for all that are in it. Orphans that are in the way are removed where prune says so.
+func Arrange(model *compose.Model, world World, prune bool) ([]Stage, []Conflict) {
+	a := &arrangement{
+		model: model, world: world, prune: prune, held: map[string][]holding{},
+		before: map[string]map[string]bool{}, givers: map[string]map[string]bool{}, remove: map[string][]compose.Container{},
+	}
+	for _, s := range model.Up() {
+		a.before[s.Name] = map[string]bool{}
+		for name := range s.DependsOn {
+			if other, has := model.Services[name]; has && !other.Job {
+				a.before[s.Name][name] = true
+			}
+		}
+	}
+	for _, c := range world.Containers {
+		for _, r := range holds(c) {
+			a.held[r.place()] = append(a.held[r.place()], holding{r, c})
+		}
+	}
+	for _, s := range model.Up() {
+		a.claim(s)
+	}
+	a.renew(outdated(model, world.Networks, world.Made))
+	return a.stages(), a.conflicts
+}
+
+type arrangement struct {
+	model  *compose.Model
+	world  World
+	prune  bool
+	before map[string]map[string]bool // service -> those that it depends on
+	givers map[string]map[string]bool // service -> those that hold what it wants and give it up -> it is a name, which is not free while the container is there
+	remove map[string][]compose.Container
+	held   map[string][]holding // by place
+
+	networks  []string            // to be made anew
+	inside    map[string]bool     // the services in them
+	leave     []compose.Container // orphans in them
+	conflicts []Conflict
+}
+
+// holding is a resource that a container has.
+type holding struct {
+	resource
+	by compose.Container
+}
+
+// claim finds who holds what a service wants.
+func (a *arrangement) claim(s compose.Service) {
+	for _, want := range wants(a.model, s) {
+		for _, held := range a.held[want.place()] {
+			c := held.by
+			if c.Service == s.Name && !c.OneOff || !held.clashes(want) {
+				continue
+			}
+			holder, wanted := a.model.Services[c.Service]
+			if want.kind == "volume" && !wanted && a.has(s, want) {
+				continue // it writes there already, beside that one
+			}
+			switch {
+			case wanted && holder.Job, c.OneOff:
+				if want.kind != "volume" { // a job works on the data of others
+					a.refuse(s.Name, fmt.Sprintf("%s wants %s, which job container %s holds", s.Name, want.words, c.Name), "wait for it to end, or: docker rm -f "+c.Name)
+				}
+			case wanted:
+				if a.shares(holder, want) {
+					continue // both ask for it: a volume that services share, or two that the files send into each other
+				}
+				if a.givers[s.Name] == nil {
+					a.givers[s.Name] = map[string]bool{}
+				}
+				a.givers[s.Name][holder.Name] = a.givers[s.Name][holder.Name] || want.kind == "name"
+			case a.prune:
+				if !slices.ContainsFunc(a.remove[s.Name], func(o compose.Container) bool { return o.ID == c.ID }) {
+					a.remove[s.Name] = append(a.remove[s.Name], c)
+				}
+			default:
+				why := "whose service is no longer in the compose files"
+				if Off(a.model, c) {
+					why = "whose profile is off"
+				}
+				a.refuse(s.Name, fmt.Sprintf("%s wants %s, which container %s holds, %s", s.Name, want.words, c.Name, why),
+					"let the deployment remove it first with -prune (volumes are kept), or bring the service back")
+			}
+		}
+	}
+}
+
+// has reports whether a container of a service holds a resource already.
+func (a *arrangement) has(s compose.Service, want resource) bool {
+	return slices.ContainsFunc(a.held[want.place()], func(h holding) bool { return h.by.Service == s.Name && !h.by.OneOff })
+}
+
+func (a *arrangement) shares(holder compose.Service, want resource) bool {
+	return slices.ContainsFunc(wants(a.model, holder), want.clashes)
+}
+
+func (a *arrangement) refuse(service, text, remedy string) {
+	a.conflicts = append(a.conflicts, Conflict{Service: service, Text: text, Remedy: remedy})
+}
+
+// renew notes who is in the networks that are to be made anew.
+func (a *arrangement) renew(networks map[string]string) {
+	a.networks, a.inside = slices.Sorted(maps.Keys(networks)), map[string]bool{}
+	for _, name := range a.networks {
+		own := map[string]bool{}
+		for _, c := range a.world.Containers {
+			own[c.ID] = true
+			if _, in := c.Networks[name]; !in || !alive(c) {
+				continue
+			}
+			switch s, wanted := a.model.Services[c.Service]; {
+			case wanted && !s.Job && !c.OneOff:
+				a.inside[s.Name] = true
+			case wanted || c.OneOff:
+				a.refuse(c.Service, fmt.Sprintf("network %s is to be made anew, and job container %s runs in it", name, c.Name), "wait for it to end")
+			case a.prune:
+				a.leave = append(a.leave, c)
+			default:
+				a.refuse(c.Service, fmt.Sprintf("network %s is to be made anew, and container %s is in it, whose service is not to be up", name, c.Name),
+					"let the deployment remove it first with -prune")
+			}
+		}
+		for id, stranger := range a.world.Networks[name].Attached {
+			if !own[id] {
+				a.refuse("", fmt.Sprintf("network %s is to be made anew, and container %s of another project is in it", name, stranger),
+					"docker network disconnect "+name+" "+stranger)
+			}
+		}
+		for _, s := range a.model.Up() {
+			for _, network := range a.model.NetworksOf(s) {
+				a.inside[s.Name] = a.inside[s.Name] || network.Name == networks[name]
+			}
+		}
+	}
+	maps.DeleteFunc(a.inside, func(_ string, in bool) bool { return !in })
+}
+
+// stages orders the services.
+func (a *arrangement) stages() []Stage {
+	var stages []Stage
+	done := map[string]bool{}
+	stopped := map[string]bool{}
+	for len(done) < len(a.before) {
+		level := a.ready(done, true)
+		var stop []string
+		if len(level) == 0 { // who gives up would come after who takes: it is stopped instead, and comes up in its turn
+			level = a.ready(done, false)
+			stop = a.holders(level, done, stopped)
+		}
+		if len(level) == 0 { // Compose refuses a cycle of dependencies; should there be one, no service is to be lost
+			level = a.left(done)
+		}
+		var down []string
+		var single []Stage
+		for _, name := range level {
+			done[name] = true
+			if a.inside[name] || stopped[name] || !slices.ContainsFunc(Of(name, a.world.Containers), alive) {
+				down = append(down, name)
+			} else {
+				single = append(single, Stage{Services: []string{name}})
+			}
+		}
+		if len(down) > 0 {
+			single = append([]Stage{{Services: down}}, single...)
+		}
+		single[0].Stop = stop
+		stages = append(stages, single...)
+	}
+	return a.clear(stages)
+}
+
+// ready are the services whose turn it is, with or without regard to who gives up what they want.
+func (a *arrangement) ready(done map[string]bool, giversToo bool) []string {
+	var level []string
+	for _, name := range a.left(done) {
+		waits := func(others map[string]bool) bool {
+			for other := range others {
+				if _, has := a.before[other]; has && !done[other] {
+					return true
+				}
+			}
+			return false
+		}
+		if !waits(a.before[name]) && (!giversToo || !waits(a.givers[name])) {
+			level = append(level, name)
+		}
+	}
+	return level
+}
+
+func (a *arrangement) left(done map[string]bool) []string {
+	var left []string
+	for _, name := range slices.Sorted(maps.Keys(a.before)) {
+		if !done[name] {
+			left = append(left, name)
+		}
+	}
+	return left
+}
+
+// holders are the services, still to come, that hold what those of a level want.
+func (a *arrangement) holders(level []string, done, stopped map[string]bool) []string {
+	var names []string
+	for _, name := range level {
+		for holder, named := range a.givers[name] {
+			switch {
+			case done[holder] || stopped[holder]:
+			case named:
+				a.refuse(name, fmt.Sprintf("%s wants the name of a container of %s, which has to be up before %s gives it up", name, holder, holder),
+					"give the container a name of its own, or change the two in two deployments")
+			default:
+				stopped[holder] = true
+				names = append(names, holder)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// clear puts what has to be out of the way in front of the stage that needs it first.
+func (a *arrangement) clear(stages []Stage) []Stage {
+	networks := a.networks
+	for i := range stages {
+		stage := &stages[i]
+		for _, name := range stage.Services {
+			stage.Remove = append(stage.Remove, a.remove[name]...)
+			if a.inside[name] && len(networks) > 0 {
+				stage.Networks, networks = networks, nil
+				stage.Stop = append(stage.Stop, a.running()...)
+				stage.Remove = append(stage.Remove, a.leave...)
+			}
+		}
+		slices.SortFunc(stage.Remove, func(x, y compose.Container) int { return strings.Compare(x.Name, y.Name) })
+		stage.Remove = slices.CompactFunc(stage.Remove, func(x, y compose.Container) bool { return x.ID == y.ID })
+		slices.Sort(stage.Stop)
+		stage.Stop = slices.Compact(stage.Stop)
+	}
+	return stages
+}
+
+// running are the services with containers inside the networks that are to be made anew.
+func (a *arrangement) running() []string {
+	var names []string
+	for name := range a.inside {
+		if slices.ContainsFunc(Of(name, a.world.Containers), alive) {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,86 @@
+package rollout
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/moby/moby/api/types/volume"
+
+	"slipway/internal/compose"
+)
+
+func mount(kind, source, target string) compose.Mount {
+	m := compose.Mount{Type: kind, Source: source, Target: target, Write: true}
+	if kind == "volume" {
+		m.Name, m.Source = source, "/volumes/"+source
+	}
+	return m
+}
+
+// Case A3: the data of a service stays behind when its files give it something else that is empty.
+func TestCaseA3AServiceThatWouldLeaveItsDataBehindIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	inFolder(t, dir, map[string]string{"full/PG_VERSION": "17", "other/PG_VERSION": "17", "one.db": "x"})
+	for _, empty := range []string{"empty", "nothing"} {
+		if err := os.Mkdir(filepath.Join(dir, empty), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for name, c := range map[string]struct {
+		volumes string // of service db
+		had     compose.Mount
+		there   string // a volume that the engine has
+		refused string // a part of the conflict
+	}{
+		"unchanged":                            {`["data:/data"]`, mount("volume", "p_data", "/data"), "p_data", ""},
+		"renamed":                              {`["store:/data"]`, mount("volume", "p_data", "/data"), "p_data", "db has its data in volume p_data (container p-db-1, /data), and the compose files now give it volume p_store, which is empty"},
+		"renamed, and the new one is there":    {`["store:/data"]`, mount("volume", "p_data", "/data"), "p_store", ""},
+		"to an external one that is not there": {`["foreign:/data"]`, mount("volume", "p_data", "/data"), "p_data", "now give it volume shared"},
+		"to an external one that is there":     {`["foreign:/data"]`, mount("volume", "p_data", "/data"), "shared", ""},
+		"from an external one, unchanged":      {`["foreign:/data"]`, mount("volume", "shared", "/data"), "shared", ""},
+		"to an empty folder":                   {`["DIR/empty:/data"]`, mount("volume", "p_data", "/data"), "p_data", "now give it folder DIR/empty, which is empty"},
+		"to a folder that is not there":        {`["DIR/absent:/data"]`, mount("volume", "p_data", "/data"), "p_data", "now give it folder DIR/absent"},
+		"to a folder that holds data":          {`["DIR/full:/data"]`, mount("volume", "p_data", "/data"), "p_data", ""},
+		"the same folder, empty":               {`["DIR/empty:/data"]`, mount("bind", "DIR/empty", "/data"), "", ""},
+		"from a folder to an empty one":        {`["DIR/empty:/data"]`, mount("bind", "DIR/full", "/data"), "", "db has its data in folder DIR/full"},
+		"from an empty folder to another":      {`["DIR/empty:/data"]`, mount("bind", "DIR/nothing", "/data"), "", ""},
+		"from a folder to another with data":   {`["DIR/other:/data"]`, mount("bind", "DIR/full", "/data"), "", ""},
+		"from a folder to a volume":            {`["data:/data"]`, mount("bind", "DIR/full", "/data"), "", "now give it volume p_data"},
+		"from a file to one that is not there": {`["DIR/two.db:/data"]`, mount("bind", "DIR/one.db", "/data"), "", "now give it folder DIR/two.db"},
+		"of the image's VOLUME, to a new one":  {`["data:/data"]`, mount("volume", "0123456789abcdef", "/data"), "", "now give it volume p_data"},
+		"another place in the container":       {`["data:/data", "store:/store"]`, mount("volume", "p_data", "/data"), "p_data", ""},
+		"it is only read from now on":          {`["store:/data:ro"]`, mount("volume", "p_data", "/data"), "p_data", ""},
+		"it was only read":                     {`["store:/data"]`, compose.Mount{Type: "volume", Name: "p_data", Target: "/data"}, "p_data", ""},
+		"a tmpfs":                              {`["data:/data"]`, mount("tmpfs", "", "/data"), "", ""},
+	} {
+		in := func(text string) string { return strings.ReplaceAll(text, "DIR", dir) }
+		model := modelOf(t, "services: {db: {image: x, volumes: "+in(c.volumes)+"}}\nvolumes: {data: {}, store: {}, foreign: {external: true, name: shared}}\n")
+		had := c.had
+		had.Source = in(had.Source)
+		found := running("db")
+		found.Mounts = []compose.Mount{{Type: "bind", Source: at("full"), Target: "/elsewhere", Write: true}, had}
+		there := map[string]volume.Volume{}
+		if c.there != "" {
+			there[c.there] = volume.Volume{Name: c.there}
+		}
+		conflicts := Moved(model, []compose.Container{found}, there)
+		switch {
+		case c.refused == "" && len(conflicts) > 0:
+			t.Errorf("%s: %q", name, conflicts)
+		case c.refused == "":
+		case len(conflicts) != 1 || !strings.Contains(conflicts[0].Text, in(c.refused)) || conflicts[0].Service != "db" || conflicts[0].Remedy == "":
+			t.Errorf("%s: %q, want %q", name, conflicts, in(c.refused))
+		}
+	}
+}
+
+func TestCaseA3AServiceThatIsNewHasNoDataToLeave(t *testing.T) {
+	model := modelOf(t, "services: {db: {image: x, volumes: ['data:/data']}}\nvolumes: {data: {}}\n")
+	other, job := running("other", volumeOf("p_old")), running("db", volumeOf("p_old"), oneOff)
+	if conflicts := Moved(model, []compose.Container{other, job}, nil); len(conflicts) > 0 {
+		t.Errorf("%q", conflicts)
+	}
+}

@@ -1,0 +1,127 @@
+package rollout
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"slipway/internal/compose"
+)
+
+// resource is something that only one container at a time can have: a port of the host, a name, an address in a network, or,
+// for services that do not both ask for it, a volume to write to.
+type resource struct {
+	kind  string // port, name, address, volume
+	key   string
+	port  compose.Published // a fixed one
+	words string            // for the operator
+}
+
+// place is the same for any two resources that clash.
+func (r resource) place() string {
+	if r.kind == "port" {
+		return fmt.Sprintf("port %d/%s", r.port.First, r.port.Proto)
+	}
+	return r.kind + " " + r.key
+}
+
+// clashes reports whether two resources exclude each other.
+func (r resource) clashes(other resource) bool {
+	return r.place() == other.place() && (r.kind != "port" || Overlap(r.port.Address, other.port.Address))
+}
+
+// Overlap reports whether two addresses that are listened on exclude each other: the same one, or one of them means all.
+func Overlap(a, b string) bool {
+	first, second := listened(a), listened(b)
+	if !first.IsValid() || !second.IsValid() {
+		return true
+	}
+	return first == second || first.Is4() == second.Is4() && (first.IsUnspecified() || second.IsUnspecified())
+}
+
+// listened is an address; not valid where it means all of both families.
+func listened(text string) netip.Addr {
+	address, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return address.Unmap()
+}
+
+// wants are the resources that a service asks for.
+func wants(model *compose.Model, s compose.Service) []resource {
+	if s.Replicas() == 0 {
+		return nil
+	}
+	var list []resource
+	for _, port := range s.Published() {
+		if port.Fixed() {
+			list = append(list, resource{kind: "port", port: port, words: "port " + port.String()})
+		}
+	}
+	if s.ContainerName != "" {
+		list = append(list, resource{kind: "name", key: s.ContainerName, words: "the name " + s.ContainerName})
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.Networks)) {
+		network := s.Networks[key]
+		if network == nil {
+			continue
+		}
+		for _, address := range []string{network.Ipv4Address, network.Ipv6Address} {
+			if address != "" {
+				list = append(list, addressIn(model.Networks[key].Name, address))
+			}
+		}
+	}
+	for _, mount := range s.Writes() {
+		if info, err := os.Stat(mount.Source); mount.Type != types.VolumeTypeBind || err != nil || info.IsDir() { // a socket is no data
+			list = append(list, volumeAt(model, mount))
+		}
+	}
+	return list
+}
+
+func addressIn(network, address string) resource {
+	return resource{kind: "address", key: network + " " + address, words: fmt.Sprintf("address %s in network %s", address, network)}
+}
+
+func volumeAt(model *compose.Model, mount types.ServiceVolumeConfig) resource {
+	if mount.Type == types.VolumeTypeBind {
+		return resource{kind: "volume", key: mount.Source, words: "folder " + mount.Source}
+	}
+	name := model.Volumes[mount.Source].Name
+	return resource{kind: "volume", key: name, words: "volume " + name}
+}
+
+// holds are the resources that a container has or takes back when it starts.
+func holds(c compose.Container) []resource {
+	list := []resource{{kind: "name", key: c.Name}}
+	if !alive(c) {
+		return list // what is stopped listens nowhere, has no address and writes to nothing
+	}
+	for _, port := range c.Ports {
+		list = append(list, resource{kind: "port", port: compose.Published{
+			First: port.Port, Last: port.Port, Proto: port.Proto, Address: port.Address, Target: port.Target,
+		}})
+	}
+	for network, place := range c.Networks {
+		for _, address := range place.Fixed {
+			list = append(list, addressIn(network, address))
+		}
+	}
+	for _, m := range c.Mounts {
+		switch {
+		case !m.Write:
+		case m.Type == "volume":
+			list = append(list, resource{kind: "volume", key: m.Name})
+		case m.Type == "bind":
+			list = append(list, resource{kind: "volume", key: m.Source})
+		}
+	}
+	return list
+}

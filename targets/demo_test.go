@@ -1,0 +1,254 @@
+//go:build engine
+
+package targets_test
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"slipway/targets"
+)
+
+// demo is a stack that a test writes, in a folder of its own, deployed by Slipway on the real engine.
+type demo struct {
+	t       *testing.T
+	dir     string
+	stack   targets.Stack
+	env     []string
+	project string
+}
+
+// demoBinaries are the magefile of demo stacks and the program of their images in versions 1 and 2, made once.
+var demoBinaries = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(work, "demo")
+	root, err := filepath.Abs("..")
+	if err != nil {
+		return "", err
+	}
+	for _, argv := range [][]string{
+		{"go", "tool", "mage", "-d", "targets/testdata/demo", "-compile", filepath.Join(dir, "mage")},
+		{"go", "build", "-ldflags", "-s -w -X main.version=v1", "-o", filepath.Join(dir, "v1"), "./targets/testdata/demo/program"},
+		{"go", "build", "-ldflags", "-s -w -X main.version=v2", "-o", filepath.Join(dir, "v2"), "./targets/testdata/demo/program"},
+	} {
+		cmd := exec.Command(argv[0], argv[1:]...)
+		cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%s: %w\n%s", strings.Join(argv, " "), err, out)
+		}
+	}
+	return dir, nil
+})
+
+// newDemo writes a stack of these files. @P in them is a name of the test's own. In app/ there is a build context with
+// version 1 of the program; an image @P/demo:1 of it is there, too.
+func newDemo(t *testing.T, files map[string]string) *demo {
+	t.Helper()
+	d := &demo{t: t, dir: t.TempDir(), project: "sw-demo-" + strings.ToLower(rand.Text()[:8])}
+	d.env = []string{"STATE_DIR=" + filepath.Join(t.TempDir(), "state")}
+	d.stack = targets.Stack{Name: d.project, Dir: ".", Destinations: []targets.Destination{{Name: "local", Files: []string{"compose.yaml"}}}}
+	d.version("v1")
+	d.write("app/Dockerfile", "FROM scratch\nCOPY program /program\nENTRYPOINT [\"/program\"]\n")
+	for name, content := range files {
+		d.write(name, content)
+	}
+	t.Cleanup(d.remove)
+	return d
+}
+
+// version puts a version of the program into the build context.
+func (d *demo) version(name string) {
+	d.t.Helper()
+	dir, err := demoBinaries()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	path := filepath.Join(d.dir, "app/program")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o755); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// image builds the program as an image @P/NAME of a test's own.
+func (d *demo) image(name string) {
+	d.t.Helper()
+	d.docker("build", "-q", "-t", d.project+"/"+name, "app")
+}
+
+// write puts a new file in the place of an old one, as git and editors do.
+func (d *demo) write(name, content string) {
+	d.t.Helper()
+	path := filepath.Join(d.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".new", []byte(strings.ReplaceAll(content, "@P", d.project)), 0o644); err != nil {
+		d.t.Fatal(err)
+	}
+	if filepath.Base(name) == ".env" {
+		if err := os.Chmod(path+".new", 0o600); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *demo) docker(args ...string) string {
+	d.t.Helper()
+	return output(d.t, d.dir, "docker", args...)
+}
+
+// remove takes away what the test made on the engine: it is the test's own.
+func (d *demo) remove() {
+	removeProject(d.t, d.project, d.project+"/none")
+	for _, volume := range strings.Fields(d.docker("volume", "ls", "-q", "--filter", "name="+d.project)) {
+		_ = exec.Command("docker", "volume", "rm", "-f", volume).Run()
+	}
+	out, err := exec.Command("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}").Output()
+	if err != nil {
+		d.t.Errorf("clean up: %v", err)
+	}
+	for _, ref := range strings.Fields(string(out)) {
+		if strings.HasPrefix(ref, d.project) {
+			_ = exec.Command("docker", "image", "rm", "-f", ref).Run()
+		}
+	}
+}
+
+// mage runs targets of the stack.
+func (d *demo) mage(args ...string) result {
+	d.t.Helper()
+	dir, err := demoBinaries()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	declared, err := json.Marshal(d.stack)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.write("stack.json", string(declared))
+	cmd := exec.Command(filepath.Join(dir, "mage"), args...)
+	cmd.Dir = d.dir
+	cmd.Env = append(os.Environ(), d.env...)
+	run := &started{cmd: cmd}
+	cmd.Stdout, cmd.Stderr = &run.stdout, &run.stderr
+	if err := cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	return run.wait()
+}
+
+// deploy runs `mage deploy` and fails the test unless it ends with the code.
+func (d *demo) deploy(code int, flags ...string) result {
+	d.t.Helper()
+	got := d.mage(append([]string{"deploy", "-skip=prerequisites", "-passes=1", "-timeout=40s"}, flags...)...)
+	if got.code != code {
+		d.t.Fatalf("deploy: want exit %d, got %s", code, got)
+	}
+	return got
+}
+
+// refused fails the test unless a deployment is refused with a message that holds these words and touches nothing.
+func (d *demo) refused(words ...string) result {
+	d.t.Helper()
+	before := d.all()
+	got := d.deploy(3)
+	for _, word := range words {
+		if !strings.Contains(got.stderr, strings.ReplaceAll(word, "@P", d.project)) {
+			d.t.Errorf("the refusal does not say %q: %s", word, got)
+		}
+	}
+	if after := d.all(); after != before {
+		d.t.Errorf("refused, and yet touched:\n%s\nbefore:\n%s", after, before)
+	}
+	return got
+}
+
+// all is every container, network and volume of the project.
+func (d *demo) all() string {
+	d.t.Helper()
+	label := "label=com.docker.compose.project=" + d.project
+	return d.docker("ps", "-a", "--no-trunc", "--filter", label, "--format", "{{.Names}} {{.ID}} {{.State}}") +
+		d.docker("network", "ls", "--no-trunc", "--filter", label, "--format", "{{.Name}} {{.ID}}") +
+		d.docker("volume", "ls", "--filter", label, "--format", "{{.Name}}")
+}
+
+// ids are the containers of each service.
+func (d *demo) ids() map[string]string {
+	d.t.Helper()
+	found := map[string]string{}
+	out := d.docker("ps", "-a", "--no-trunc", "--filter", "label=com.docker.compose.project="+d.project,
+		"--format", `{{.Label "com.docker.compose.service"}} {{.ID}}`)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	slices.Sort(lines)
+	for _, line := range lines {
+		if service, id, ok := strings.Cut(line, " "); ok {
+			found[service] += id + " "
+		}
+	}
+	return found
+}
+
+// replaced names the services whose containers are others than before.
+func (d *demo) replaced(before map[string]string) []string {
+	d.t.Helper()
+	after := d.ids()
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		if after[name] != before[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// settled fails the test unless Compose, too, finds nothing to do.
+func (d *demo) settled() {
+	d.t.Helper()
+	cmd := exec.Command("docker", "compose", "--dry-run", "up", "-d")
+	cmd.Dir, cmd.Env = d.dir, append(append(os.Environ(), "COMPOSE_PROJECT_NAME="+d.project), d.env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		d.t.Fatalf("docker compose --dry-run up: %v\n%s", err, out)
+	}
+	for _, act := range []string{"Recreate", "Creat", "Remov"} {
+		if strings.Contains(string(out), act) {
+			d.t.Errorf("after the deployment Compose still has something to do:\n%s", out)
+			return
+		}
+	}
+}
+
+// ask is what a port of this machine answers.
+func (d *demo) ask(port int) string {
+	d.t.Helper()
+	response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", port)) //nolint:noctx // a port of this test
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return string(body)
+}

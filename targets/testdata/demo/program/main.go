@@ -1,0 +1,99 @@
+// The program of the demo images: one binary, no base image.
+//
+//	serve   answers on $PORT (8080) with its version and the content of $FILE; writes to $WRITE at its start
+//	check   asks that
+//	job     appends a line to $LOG
+//	hold    does nothing for ever
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+var version = "unknown"
+
+func main() {
+	verb := "serve"
+	if len(os.Args) > 1 {
+		verb = os.Args[1]
+	}
+	if err := run(verb); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(verb string) error {
+	switch verb {
+	case "serve":
+		return serve()
+	case "check":
+		client := http.Client{Timeout: 2 * time.Second}
+		response, err := client.Get("http://127.0.0.1:" + port())
+		if err != nil {
+			return err
+		}
+		return response.Body.Close()
+	case "job":
+		return appendTo(os.Getenv("LOG"), version+"\n")
+	case "fetch":
+		client := http.Client{Timeout: 5 * time.Second}
+		response, err := client.Get(os.Args[2])
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(os.Stdout, response.Body)
+		return err
+	case "hold":
+		ended := make(chan os.Signal, 1)
+		signal.Notify(ended, syscall.SIGTERM, syscall.SIGINT)
+		<-ended
+		return nil
+	}
+	return fmt.Errorf("there is no verb %q", verb)
+}
+
+func serve() error {
+	if path := os.Getenv("WRITE"); path != "" {
+		if err := appendTo(path, time.Now().String()+"\n"); err != nil {
+			return err
+		}
+	}
+	go func() {
+		ended := make(chan os.Signal, 1)
+		signal.Notify(ended, syscall.SIGTERM, syscall.SIGINT)
+		<-ended
+		os.Exit(0)
+	}()
+	return http.ListenAndServe(":"+port(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		content, _ := os.ReadFile(os.Getenv("FILE"))
+		fmt.Fprintf(w, "%s %s %s", version, os.Getenv("SAY"), content)
+	}))
+}
+
+func appendTo(path, text string) error {
+	if path == "" {
+		return nil
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	if _, err := file.WriteString(text); err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+func port() string {
+	if port := os.Getenv("PORT"); port != "" {
+		return port
+	}
+	return "8080"
+}
