@@ -95,3 +95,15 @@ func TestUnpackSaysWhereItCannotWrite(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 }
+
+func TestTheOldestVersionsAreStated(t *testing.T) {
+	t.Parallel()
+	for name, version := range map[string]string{
+		"engine": scripts.Oldest().Engine, "Compose": scripts.Oldest().Compose, "buildx": scripts.Oldest().Buildx,
+		"Compose with buildx": scripts.Oldest().ComposeWithBuildx,
+	} {
+		if major, minor, ok := strings.Cut(version, "."); !ok || major == "" || minor == "" {
+			t.Errorf("the oldest %s is %q", name, version)
+		}
+	}
+}
