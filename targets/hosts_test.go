@@ -5,6 +5,7 @@ package targets_test
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -31,6 +32,14 @@ var cells = []cell{
 	{"SIGKILL, resumed", killedAndResumed},
 	{"verify", verifiedWell},
 	{"down", takenDown},
+	{"by hand", byHand},
+}
+
+// operator is what an operator may have set for his own use of Compose. None of it may change what a deployment does: remove an
+// orphan, above all, or mix progress into a backup.
+var operator = map[string]string{
+	"COMPOSE_REMOVE_ORPHANS": "true", "COMPOSE_STATUS_STDOUT": "true", "COMPOSE_PARALLEL_LIMIT": "1", "COMPOSE_ANSI": "always",
+	"COMPOSE_MENU": "true", "BUILDX_NO_DEFAULT_ATTESTATIONS": "0",
 }
 
 // TestCaseJ1J2J3EveryEngineWithItsComposeDoesTheWholeJob deploys on this machine and on hosts of other distributions as they are.
@@ -80,6 +89,10 @@ func (s *site) wholeJob(t *testing.T, name string, results *table) {
 	}
 	line := []string{name, facts[0], facts[2], facts[1], facts[3]} // docker names its plugins in alphabetical order
 	defer func() { results.add(line...) }()
+	maps.Copy(s.env, operator)
+	if err := os.WriteFile(filepath.Join(s.dir, "stack/.env"), []byte("COMPOSE_REMOVE_ORPHANS=true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s.edit("stack/docker-compose.yml", "command: [work]", "command: [work]\n    labels: {slipway.rollout: surge}\n    deploy: {update_config: {order: start-first}}")
 	for n, c := range cells {
 		if !t.Run(c.name, func(t *testing.T) { c.try(s.with(t)) }) {
@@ -104,6 +117,9 @@ func firstDeploy(s *site) {
 	}
 	s.wellNow()
 	s.post("first")
+	s.output("docker", "create", "--name", s.project+"-orphan-1", "--label", "com.docker.compose.project="+s.project,
+		"--label", "com.docker.compose.service=orphan", "--label", "com.docker.compose.container-number=1",
+		"--label", "com.docker.compose.oneoff=False", "freshtrack-app:"+s.project)
 }
 
 func nothingToDo(s *site) {
@@ -232,10 +248,38 @@ func takenDown(s *site) {
 	if got := s.mage("down"); got.code != 0 {
 		s.t.Fatalf("down: %s", got)
 	}
-	if left := s.containers(); len(left) > 0 {
-		s.t.Errorf("down left %v", left)
+	s.onlyDataIsLeft()
+}
+
+// onlyDataIsLeft fails the test unless the stack is down, with its volume there, and the container that is none of its services'.
+func (s *site) onlyDataIsLeft() {
+	s.t.Helper()
+	if left := slices.Collect(maps.Keys(s.containers())); !slices.Equal(left, []string{"orphan"}) {
+		s.t.Errorf("down left %v, want the container that no service of the compose files has", left)
 	}
 	if volumes := s.output("docker", "volume", "ls", "--quiet", "--filter", "label=com.docker.compose.project="+s.project); strings.TrimSpace(volumes) != s.project+"_data" {
 		s.t.Errorf("the volumes are %q", volumes)
 	}
+}
+
+// byHand takes the eight steps with the scripts alone, which find out for themselves what the project is called.
+func byHand(s *site) {
+	s.edit("stack/docker-compose.yml", "name: freshtrack", "name: "+s.project)
+	s.env = maps.Clone(s.env)
+	delete(s.env, "COMPOSE_PROJECT_NAME")
+	s.env["BASE_URL"] = "http://127.0.0.1:" + s.env["BACKEND_PORT"]
+	out, err := s.prepared("bash", "scripts/deploy.sh").CombinedOutput()
+	said := string(out)
+	if err != nil {
+		s.t.Fatalf("deploy.sh: %v\n%s", err, said)
+	}
+	for _, sentence := range []string{"step 8/8 cleanup", "backed up; to bring it back:"} {
+		if !strings.Contains(said, sentence) {
+			s.t.Errorf("deploy.sh does not say %q:\n%s", sentence, said)
+		}
+	}
+	s.wellNow()
+	s.has("first")
+	s.output("bash", "scripts/deploy.sh", "down")
+	s.onlyDataIsLeft()
 }

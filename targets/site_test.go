@@ -69,8 +69,14 @@ func checkout(t *testing.T) string {
 	dir := t.TempDir()
 	list := output(t, "..", "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	for _, name := range strings.Split(strings.Trim(list, "\x00"), "\x00") {
-		if data, err := os.ReadFile(filepath.Join("..", name)); err == nil {
-			writeFile(t, filepath.Join(dir, name), string(data))
+		from, to := filepath.Join("..", name), filepath.Join(dir, name)
+		data, err := os.ReadFile(from)
+		if err != nil {
+			continue // deleted, and not yet told to git
+		}
+		writeFile(t, to, string(data))
+		if info, err := os.Stat(from); err != nil || os.Chmod(to, info.Mode().Perm()) != nil {
+			t.Fatalf("%s does not get the mode of its original: %v", to, err)
 		}
 	}
 	return dir
