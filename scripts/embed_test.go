@@ -107,3 +107,30 @@ func TestTheOldestVersionsAreStated(t *testing.T) {
 		}
 	}
 }
+
+func TestTheDocumentationStatesTheOldestVersions(t *testing.T) {
+	t.Parallel()
+	oldest := scripts.Oldest()
+	for page, lines := range map[string][]string{
+		"compatibility.md": {
+			"| Docker engine | " + oldest.Engine + " |",
+			"| Compose | " + oldest.Compose + " |",
+			"| buildx | " + oldest.Buildx + ", beside Compose " + oldest.ComposeWithBuildx + " and newer;",
+		},
+		"scripts.md": {
+			"the Docker engine, " + oldest.Engine + " or newer",
+			"its Compose plugin, " + oldest.Compose + " or newer",
+			"its buildx plugin, " + oldest.Buildx + " or newer, for Compose " + oldest.ComposeWithBuildx + " and newer",
+		},
+	} {
+		text, err := os.ReadFile(filepath.Join("..", "docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range lines {
+			if !strings.Contains(string(text), line) {
+				t.Errorf("docs/%s does not say %q", page, line)
+			}
+		}
+	}
+}

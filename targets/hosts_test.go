@@ -39,7 +39,7 @@ var cells = []cell{
 // orphan, above all, or mix progress into a backup.
 var operator = map[string]string{
 	"COMPOSE_REMOVE_ORPHANS": "true", "COMPOSE_STATUS_STDOUT": "true", "COMPOSE_PARALLEL_LIMIT": "1", "COMPOSE_ANSI": "always",
-	"COMPOSE_MENU": "true", "BUILDX_NO_DEFAULT_ATTESTATIONS": "0",
+	"COMPOSE_PROGRESS": "tty", "BUILDKIT_PROGRESS": "tty", "COMPOSE_MENU": "true", "BUILDX_NO_DEFAULT_ATTESTATIONS": "0",
 }
 
 // TestCaseJ1J2J3EveryEngineWithItsComposeDoesTheWholeJob deploys on this machine and on hosts of other distributions as they are.

@@ -15,10 +15,18 @@ select_project() {
         [[ -n $COMPOSE_PROJECT_NAME ]] || fail 3 "the compose files give the project no name"
     fi
     export COMPOSE_PROJECT_NAME
-    # The container of a job is no orphan because its profile is off just now. What an
-    # operator's environment or env file says of orphans would remove it, or be refused
-    # beside this; and Compose's progress must not be mixed into a backup.
-    export COMPOSE_IGNORE_ORPHANS=true COMPOSE_REMOVE_ORPHANS=false COMPOSE_STATUS_STDOUT=false
+    mind_own_settings
+}
+
+# mind_own_settings: what an operator's environment or env file says for his own use
+# of Compose is not heard here.
+mind_own_settings() {
+    # The container of a job is no orphan because its profile is off just now. Compose
+    # refuses both together.
+    export COMPOSE_IGNORE_ORPHANS=true COMPOSE_REMOVE_ORPHANS=false
+    # On stdout, progress would be mixed into a backup; for a terminal that is not
+    # there, some versions refuse to build.
+    export COMPOSE_STATUS_STDOUT=false COMPOSE_ANSI=auto COMPOSE_PROGRESS=auto BUILDKIT_PROGRESS=auto
 }
 
 # derive_files: the compose files, env file and profiles of DESTINATION, and the
