@@ -36,6 +36,19 @@ func TestMissingPartsAreInstalledOnceAndThenLeftAlone(t *testing.T) {
 	}
 }
 
+// Debian 13 has no such package any more.
+func TestCaseJ1AnEngineIsInstalledWhereCgroupfsMountIsGone(t *testing.T) {
+	m := newBareMachine(t)
+	if err := os.Remove(filepath.Join(m.state, "candidates", "cgroupfs-mount")); err != nil {
+		t.Fatal(err)
+	}
+	m.prerequisites("engine").exits(t, 0)
+	m.called(t, "apt-get", "install docker.io ca-certificates")
+	if strings.Contains(m.calls(), "cgroupfs-mount") {
+		t.Errorf("asked for cgroupfs-mount:\n%s", m.calls())
+	}
+}
+
 func TestEngineIsStartedBySystemd(t *testing.T) {
 	m := newBareMachine(t)
 	m.write("run/systemd/system/.keep", "")

@@ -66,7 +66,8 @@ engine_packages() {
     apt_refresh
     # Newer releases keep the client in a package of its own.
     [[ -z $(apt_candidate docker-cli) ]] || packages+=(docker-cli)
-    with_systemd || packages+=(cgroupfs-mount)
+    # Debian 13 has dropped it: its engine mounts what it needs.
+    with_systemd || [[ -z $(apt_candidate cgroupfs-mount) ]] || packages+=(cgroupfs-mount)
     apt_install "${packages[@]}"
 }
 
