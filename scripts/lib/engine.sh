@@ -66,7 +66,7 @@ engine_packages() {
     apt_refresh
     # Newer releases keep the client in a package of its own.
     [[ -z $(apt_candidate docker-cli) ]] || packages+=(docker-cli)
-    # Debian 13 has dropped it: its engine mounts what it needs.
+    # Debian 13 has dropped it.
     with_systemd || [[ -z $(apt_candidate cgroupfs-mount) ]] || packages+=(cgroupfs-mount)
     apt_install "${packages[@]}"
 }
