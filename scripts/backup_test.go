@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-const oneOff = "compose run --rm --no-deps --no-tty --pull never --name shop-database app "
+const oneOff = "compose run --no-deps -T --rm --name shop-database app "
 
 // kept returns what is in the backups of a state directory: name -> content.
 func kept(t *testing.T, state string) map[string]string {
@@ -63,7 +63,7 @@ func TestABackupIsTheOwnersAloneAndCheckedBeforeItGetsItsName(t *testing.T) {
 
 func TestABackupThatFailsOrIsBrokenIsNotKept(t *testing.T) {
 	t.Parallel()
-	const exec = "compose exec --no-tty db bash -c "
+	const exec = "compose exec -T db bash -c "
 	for name, world := range map[string]struct {
 		args     string
 		answers  []answer
@@ -130,7 +130,7 @@ func TestWhatAKilledBackupLeftRunningIsEndedFirst(t *testing.T) {
 
 func TestARestoreChecksTheBackupBeforeItTouchesTheDatabase(t *testing.T) {
 	t.Parallel()
-	const exec = "compose exec --no-tty db bash -c "
+	const exec = "compose exec -T db bash -c "
 	for _, world := range []struct {
 		args  string
 		check answer

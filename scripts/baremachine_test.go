@@ -88,6 +88,7 @@ case $* in
 esac`)
 	m.packages("fail2ban", "fail2ban-client", `mkdir -p "$SYSTEM_ROOT/var/run/fail2ban"
 printf '%s\n' "$TEST_PID" >"$SYSTEM_ROOT/var/run/fail2ban/fail2ban.pid"`)
+	m.candidate("cgroupfs-mount", "1.4")
 	m.write("tools/go.mod", "module tools\n")
 	return m
 }

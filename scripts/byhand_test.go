@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-const execDB = "compose exec --no-tty db bash -c "
+const execDB = "compose exec -T db bash -c "
 
 // migrateByHand runs the eight steps but for the first and the third, on a stack whose job and database have more in the
 // compose files, and whose world answers first.

@@ -76,7 +76,8 @@ step_build() {
     if (($# == 0)); then
         local -x COMPOSE_PROFILES=${COMPOSE_PROFILES:+$COMPOSE_PROFILES,}jobs
     fi
-    docker compose build "$@" >&2
+    # An attestation carries the time of the build: the same content would be another image.
+    BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker compose build "$@" >&2
 }
 
 step_start() {
@@ -118,7 +119,7 @@ run_job() {
         container=${live%%$'\n'*}
     else
         "$@"
-        docker compose run --detach --no-deps --no-tty --pull never --name "$container" "$job" >/dev/null
+        run_alone "$job" --detach --name "$container" >/dev/null
     fi
     finish_job "$job" "$container"
 }

@@ -45,6 +45,22 @@ func TestEachStepIsItsDockerCommand(t *testing.T) {
 	}
 }
 
+// Compose reads it from the environment and from the env file, and refuses it beside the one that the scripts set.
+func TestAnOperatorsWordOnOrphansRemovesNothing(t *testing.T) {
+	t.Parallel()
+	for _, args := range []string{"up", "up web", "beside web 2", "start web", "stop web", "down", "migrate migrate"} {
+		r := (&run{env: append(project(), "COMPOSE_REMOVE_ORPHANS=true", "COMPOSE_IGNORE_ORPHANS=false"), answers: []answer{
+			{Args: "wait", Stdout: "0\n"},
+		}}).do(t, strings.Fields(args)...)
+		r.wantCode(t, 0)
+		for _, c := range r.calls {
+			if strings.HasPrefix(c.Args, "compose ") && c.Orphans != "false true" {
+				t.Errorf("%s: docker %s: orphans are removed, ignored: %s", args, c.Args, c.Orphans)
+			}
+		}
+	}
+}
+
 // The engine refuses to prune while it prunes for somebody else.
 func TestARefusedPruneIsTriedAgainAndItsExitCodePassesThrough(t *testing.T) {
 	t.Parallel()
@@ -217,7 +233,7 @@ func TestTheDestinationSelectsTheFilesInOrder(t *testing.T) {
 	} {
 		r := (&run{
 			env:     []string{"STACK_DIR=" + stack, "DESTINATION=" + destination},
-			answers: []answer{{Args: "compose config --environment", Stdout: "A=1\nCOMPOSE_PROJECT_NAME=shop\n"}},
+			answers: []answer{{Args: "compose config --format json", Stdout: `{"name":"shop","services":{}}`}},
 		}).do(t, "up", "web")
 		r.wantCode(t, 0)
 		got := r.calls[len(r.calls)-1]
@@ -294,7 +310,7 @@ func TestByHandItTakesEightSteps(t *testing.T) {
 			"compose pull --policy missing db",
 			"compose build",
 			"compose up -d --no-deps --no-recreate --no-build --pull never db",
-			"compose run --detach --no-deps --no-tty --pull never --name shop-migrate migrate",
+			"compose run --no-deps -T --detach --name shop-migrate migrate",
 			"rm shop-migrate",
 			"compose up -d --no-build --pull never",
 			"image prune --force --filter label=com.docker.compose.project=shop",
@@ -314,6 +330,7 @@ func byHand() []answer {
 	return []answer{
 		{Args: "version", Stdout: "20.10.24\n"},
 		{Args: "info", Stdout: "/\n"},
+		{Args: "compose version", Stdout: "5.6.0\n"},
 		{Args: "compose config --services", Stdout: "db\nweb\n"},
 		{Args: "compose config", Stdout: `{"services":{
 			"db":{"image":"postgres"},

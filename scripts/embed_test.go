@@ -95,3 +95,42 @@ func TestUnpackSaysWhereItCannotWrite(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 }
+
+func TestTheOldestVersionsAreStated(t *testing.T) {
+	t.Parallel()
+	for name, version := range map[string]string{
+		"engine": scripts.Oldest().Engine, "Compose": scripts.Oldest().Compose, "buildx": scripts.Oldest().Buildx,
+		"Compose with buildx": scripts.Oldest().ComposeWithBuildx,
+	} {
+		if major, minor, ok := strings.Cut(version, "."); !ok || major == "" || minor == "" {
+			t.Errorf("the oldest %s is %q", name, version)
+		}
+	}
+}
+
+func TestTheDocumentationStatesTheOldestVersions(t *testing.T) {
+	t.Parallel()
+	oldest := scripts.Oldest()
+	for page, lines := range map[string][]string{
+		"compatibility.md": {
+			"| Docker engine | " + oldest.Engine + " |",
+			"| Compose | " + oldest.Compose + " |",
+			"| buildx | " + oldest.Buildx + ", beside Compose " + oldest.ComposeWithBuildx + " and newer;",
+		},
+		"scripts.md": {
+			"the Docker engine, " + oldest.Engine + " or newer",
+			"its Compose plugin, " + oldest.Compose + " or newer",
+			"its buildx plugin, " + oldest.Buildx + " or newer, for Compose " + oldest.ComposeWithBuildx + " and newer",
+		},
+	} {
+		text, err := os.ReadFile(filepath.Join("..", "docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range lines {
+			if !strings.Contains(string(text), line) {
+				t.Errorf("docs/%s does not say %q", page, line)
+			}
+		}
+	}
+}

@@ -28,6 +28,7 @@ type call struct {
 	Files    string
 	Project  string
 	Profiles string
+	Orphans  string // whether they are removed, and whether they are ignored
 }
 
 // answer is what docker does when its arguments begin with Args and end with Ends.
@@ -46,6 +47,7 @@ func playDocker(args []string) int {
 		Files:    os.Getenv("COMPOSE_FILE"),
 		Project:  os.Getenv("COMPOSE_PROJECT_NAME"),
 		Profiles: os.Getenv("COMPOSE_PROFILES"),
+		Orphans:  os.Getenv("COMPOSE_REMOVE_ORPHANS") + " " + os.Getenv("COMPOSE_IGNORE_ORPHANS"),
 	})
 	if err != nil {
 		return 90

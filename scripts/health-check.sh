@@ -10,6 +10,8 @@ set -euo pipefail
 HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=lib/output.sh
 source "$HERE/lib/output.sh"
+# shellcheck source=lib/versions.sh
+source "$HERE/lib/versions.sh"
 # shellcheck source=lib/compose.sh
 source "$HERE/lib/compose.sh"
 
@@ -49,14 +51,21 @@ preflight() {
 }
 
 check_commands() {
-    local command
+    local command version
     for command in docker jq curl flock; do
-        [[ -n $(command -v "$command") ]] || refuse "$command is not installed" "bash $HERE/prerequisites.sh"
+        [[ -n $(command -v "$command") ]] || refuse "$command is not installed" "bash $HERE/prerequisites.sh tools engine"
     done
     [[ -n $(command -v docker) ]] || return 0
-    docker compose version >/dev/null 2>&1 || refuse "docker has no compose plugin" "bash $HERE/prerequisites.sh"
-    docker version --format '{{.Server.Version}}' >/dev/null 2>&1 ||
+    if ! version=$(docker compose version --short 2>/dev/null); then
+        refuse "docker has no compose plugin" "bash $HERE/prerequisites.sh compose buildx"
+    elif ! at_least "$OLDEST_COMPOSE" "${version#v}"; then
+        refuse "Compose $version is older than $OLDEST_COMPOSE" "bash $HERE/prerequisites.sh compose buildx"
+    fi
+    if ! version=$(docker version --format '{{.Server.Version}}' 2>/dev/null); then
         refuse "the Docker engine does not answer" "systemctl start docker, or join the group docker"
+    elif ! at_least "$OLDEST_ENGINE" "$version"; then
+        refuse "engine $version is older than $OLDEST_ENGINE" "upgrade Docker: https://docs.docker.com/engine/install/"
+    fi
 }
 
 # Ten gigabytes where the images will be; at the root when the engine is remote.

@@ -112,6 +112,17 @@ func TestPreflightListsEveryFailureWithItsRemedy(t *testing.T) {
 	}
 }
 
+func TestPreflightRefusesWhatIsOlderThanTheFloor(t *testing.T) {
+	t.Parallel()
+	r := (&run{script: "health-check.sh", env: project(), answers: []answer{
+		{Args: "compose version", Stdout: "v2.25.0\n"},
+		{Args: "version", Stdout: "19.03.15\n"},
+	}}).do(t, "preflight")
+	r.wantCode(t, 3)
+	r.wantSaid(t, "Compose v2.25.0 is older than 2.26")
+	r.wantSaid(t, "engine 19.03.15 is older than 20.10")
+}
+
 func TestPreflightRefusesAPortThatSomethingElseHolds(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -123,6 +134,7 @@ func TestPreflightRefusesAPortThatSomethingElseHolds(t *testing.T) {
 	preflight := func(held string) *run {
 		return (&run{script: "health-check.sh", env: append(project(), "MIN_DISK_GB=0"), answers: []answer{
 			{Args: "version", Stdout: "20.10.24\n"},
+			{Args: "compose version", Stdout: "2.26.1-4\n"},
 			{Args: "info", Stdout: "/\n"},
 			{Args: "compose config", Stdout: `{"services":{"web":{"ports":[{"published":"` + port + `","protocol":"tcp"}]},"db":{}}}`},
 			{Args: "container ls", Stdout: "c1\n"},
@@ -139,6 +151,7 @@ func TestPreflightRefusesAFullDisk(t *testing.T) {
 	t.Parallel()
 	r := (&run{script: "health-check.sh", env: append(project(), "MIN_DISK_GB=99999999"), answers: []answer{
 		{Args: "version", Stdout: "20.10.24\n"},
+		{Args: "compose version", Stdout: "v2.40.3\n"},
 		{Args: "info", Stdout: "/\n"},
 		{Args: "compose config", Stdout: `{"services":{}}`},
 	}}).do(t, "preflight")

@@ -1,11 +1,13 @@
 package scripts_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
-const startJob = "compose run --detach --no-deps --no-tty --pull never --name shop-migrate migrate"
+const startJob = "compose run --no-deps -T --detach --name shop-migrate migrate"
 
 func TestAJobThatSucceedsLeavesNoContainer(t *testing.T) {
 	t.Parallel()
@@ -18,6 +20,24 @@ func TestAJobThatSucceedsLeavesNoContainer(t *testing.T) {
 	r.wantSaid(t, "2 applied")
 	if r.stdout != "" {
 		t.Errorf("stdout carries %q", r.stdout)
+	}
+}
+
+// An older Compose has no `run --pull never`, and would fetch what the pull step did not.
+func TestCaseJ1AJobRunsTheImageThatIsHere(t *testing.T) {
+	t.Parallel()
+	state := t.TempDir()
+	r := (&run{env: append(project(), "STATE_DIR="+state), answers: []answer{{Args: "wait", Stdout: "0\n"}}}).do(t, "migrate", "migrate")
+	r.wantCode(t, 0)
+	more := filepath.Join(state, "migrate.alone.yaml")
+	for _, c := range r.calls {
+		if c.Args == startJob && c.Files != "docker-compose.yml:"+more {
+			t.Errorf("the job is run from the files %s", c.Files)
+		}
+	}
+	text, err := os.ReadFile(more)
+	if want := `{"services": {"migrate": {"pull_policy": "never"}}}` + "\n"; err != nil || string(text) != want {
+		t.Errorf("the file says %q, want %q: %v", text, want, err)
 	}
 }
 

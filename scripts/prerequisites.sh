@@ -11,6 +11,8 @@ set -euo pipefail
 HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=lib/output.sh
 source "$HERE/lib/output.sh"
+# shellcheck source=lib/versions.sh
+source "$HERE/lib/versions.sh"
 # shellcheck source=lib/machine.sh
 source "$HERE/lib/machine.sh"
 # shellcheck source=lib/apt.sh
@@ -25,15 +27,15 @@ source "$HERE/lib/firewall.sh"
 source "$HERE/lib/fail2ban.sh"
 
 usage() {
-    cat <<'USAGE'
+    cat <<USAGE
 usage: prerequisites.sh PART…
        prerequisites.sh check PART…
 
 Installs the parts that are missing; check only looks, and names them.
 
-  engine     the Docker engine, 20.10 or newer, running
-  compose    its Compose plugin, 2.20 or newer
-  buildx     its buildx plugin, 0.17 or newer
+  engine     the Docker engine, $OLDEST_ENGINE or newer, running
+  compose    its Compose plugin, $OLDEST_COMPOSE or newer
+  buildx     its buildx plugin, $OLDEST_BUILDX or newer, for Compose $COMPOSE_WITH_BUILDX and newer
   tools      jq and curl
   firewall   UFW: SSH's own ports, 80 and 443 open
   fail2ban   fail2ban with its sshd jail

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"slipway/internal/testhost"
 )
 
 // enter runs a command in a plain system: its own mounts, processes and, with a
@@ -71,6 +73,33 @@ fail2ban-client status sshd`)
 	}
 	if t.Failed() {
 		t.Log(out)
+	}
+}
+
+// TestCaseJ3ABareDebianGetsAllFromItsPackages takes everything away that a test host has beside the minimum of its system, and
+// asks for it again: Debian's own packages are new enough, and nothing is compiled.
+func TestCaseJ3ABareDebianGetsAllFromItsPackages(t *testing.T) {
+	repository, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, system := range []testhost.System{testhost.Debian13, testhost.Testing} {
+		t.Run(system.Name, func(t *testing.T) {
+			h := testhost.Start(t, system, repository)
+			out, err := h.Command(t.Context(), repository, nil, "bash", "-euc", `kill "$(pidof dockerd)"
+apt-get -q -y purge docker.io docker-cli docker-compose docker-buildx containerd runc jq curl
+! command -v docker || exit 1
+bash scripts/prerequisites.sh tools engine compose buildx
+echo '--- again'
+bash scripts/prerequisites.sh tools engine compose buildx
+bash scripts/prerequisites.sh check tools engine compose buildx
+docker compose version
+! ls /usr/local/lib/docker || exit 1`).CombinedOutput()
+			_, second, _ := strings.Cut(string(out), "--- again")
+			if err != nil || strings.Count(second, ": nothing to do (") != 4 || strings.Contains(string(out), "building docker-") {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }
 

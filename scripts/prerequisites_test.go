@@ -36,6 +36,19 @@ func TestMissingPartsAreInstalledOnceAndThenLeftAlone(t *testing.T) {
 	}
 }
 
+// Debian 13 has no such package any more.
+func TestCaseJ1AnEngineIsInstalledWhereCgroupfsMountIsGone(t *testing.T) {
+	m := newBareMachine(t)
+	if err := os.Remove(filepath.Join(m.state, "candidates", "cgroupfs-mount")); err != nil {
+		t.Fatal(err)
+	}
+	m.prerequisites("engine").exits(t, 0)
+	m.called(t, "apt-get", "install docker.io ca-certificates")
+	if strings.Contains(m.calls(), "cgroupfs-mount") {
+		t.Errorf("asked for cgroupfs-mount:\n%s", m.calls())
+	}
+}
+
 func TestEngineIsStartedBySystemd(t *testing.T) {
 	m := newBareMachine(t)
 	m.write("run/systemd/system/.keep", "")
@@ -213,8 +226,39 @@ func TestPluginThatIsTooOldIsReplaced(t *testing.T) {
 	m.candidate("docker-compose-v2", "2.40.3") // would be hidden by the old one
 	r := m.prerequisites("compose")
 	r.exits(t, 0)
-	r.says(t, "compose: version 2.19.1 is older than 2.20")
+	r.says(t, "compose: version 2.19.1 is older than 2.26")
 	m.called(t, "go", "build")
+}
+
+// Debian 13 has a buildx that is too old for a newer Compose, and its own Compose builds without one.
+func TestCaseJ3ThePairOfComposeAndBuildxDecidesWhatIsBuiltAnew(t *testing.T) {
+	for _, c := range []struct {
+		name, compose, buildx string
+		built                 bool
+	}{
+		{"Debian 13", "2.26.1-4", "0.13.1+ds1", false},
+		{"Debian 13 without buildx", "2.26.1-4", "", false},
+		{"the last Compose that builds by itself", "v2.36.2", "v0.12.0", false},
+		{"the first that does not", "v2.37.0", "v0.16.2", true},
+		{"Debian testing", "2.40.3", "0.29.1+ds1", false},
+		{"a Compose of one's own beside Debian 13's buildx", "v5.6.0", "0.13.1+ds1", true},
+		{"Compose 5 without buildx", "v5.6.0", "", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := newBareMachine(t)
+			m.prerequisites("engine").exits(t, 0)
+			for name, version := range map[string]string{"docker-compose": c.compose, "docker-buildx": c.buildx} {
+				if version != "" {
+					m.write("usr/local/lib/docker/cli-plugins/"+name, version+"\n")
+				}
+			}
+			m.forget()
+			m.prerequisites("engine", "compose", "buildx").exits(t, 0)
+			if built := strings.Contains(m.calls(), "go build"); built != c.built {
+				t.Errorf("built is %t, want %t:\n%s", built, c.built, m.calls())
+			}
+		})
+	}
 }
 
 func TestMissingGoIsSaid(t *testing.T) {

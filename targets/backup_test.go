@@ -191,7 +191,7 @@ func (s *site) writersRun() {
 // migrateStatus is what the program says of its migrations.
 func (s *site) migrateStatus() string {
 	s.t.Helper()
-	return output(s.t, s.dir, "docker", "run", "--rm", "--read-only", "-v", s.project+"_data:/data", "freshtrack-app:"+s.project, "migrate", "status")
+	return s.output("docker", "run", "--rm", "--read-only", "-v", s.project+"_data:/data", "freshtrack-app:"+s.project, "migrate", "status")
 }
 
 // postgresOnly is what of the production stack works with the database, laid over the local stack.

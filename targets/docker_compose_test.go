@@ -58,12 +58,12 @@ func (w *world) compose(dir string, args []string) error {
 		for _, name := range names {
 			w.Images[m.image(name)] = "sha256:" + w.id()
 		}
-	case "run": // OPTIONS --pull never --name NAME SERVICE ARG…
+	case "run": // OPTIONS --name NAME SERVICE ARG…
 		if slices.Contains(args, "--rm") {
-			fmt.Println("played by", strings.Join(names[2:], " "))
+			fmt.Println("played by", strings.Join(names[1:], " "))
 			return nil
 		}
-		w.create(m, names[2], names[1], 0)
+		w.create(m, names[1], names[0], 0)
 	case "exec", "stop":
 		fmt.Println("played by", names[0])
 	case "up":

@@ -22,7 +22,7 @@ const slow = "-- +goose Up\nCREATE TABLE %s AS WITH RECURSIVE c(x) AS (SELECT 1 
 // with the one before it overcome.
 func TestOneFaultAtATimeCostsNoMoreThanItMust(t *testing.T) {
 	t.Parallel()
-	results := newTable(t)
+	results := newTable(t, faultColumns...)
 	whole := newSite(t)
 	whole.deploy(0, "-skip=verify")
 	whole.keepOthers()

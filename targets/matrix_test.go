@@ -66,7 +66,7 @@ func signalled(sig syscall.Signal, group bool) func(*site, *started) {
 // that must end well, with every acknowledged reading there and each migration applied once.
 func TestWhateverHappensTheNextDeployGoesOnFromThere(t *testing.T) {
 	t.Parallel()
-	results := newTable(t)
+	results := newTable(t, faultColumns...)
 	for _, mishap := range mishaps {
 		t.Run(mishap.name, func(t *testing.T) {
 			t.Parallel()

@@ -22,6 +22,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"slipway/internal/testhost"
 )
 
 // site is one checkout of the repository with a project, a state directory and ports of its own, deployed on the real
@@ -34,10 +36,19 @@ type site struct {
 	backend  int
 	frontend int
 	env      map[string]string
-	volume   string // the identity of the data's volume, where a test wants it kept
+	host     *testhost.Host // where it is deployed; nil for this machine
+	volume   string         // the identity of the data's volume, where a test wants it kept
 }
 
 func newSite(t *testing.T) *site {
+	t.Helper()
+	s := undeployed(t)
+	t.Cleanup(func() { removeProject(t, s.project, "freshtrack-app:"+s.project) })
+	return s
+}
+
+// undeployed is a site that is not yet on any engine.
+func undeployed(t *testing.T) *site {
 	t.Helper()
 	id := make([]byte, 4)
 	if _, err := rand.Read(id); err != nil {
@@ -49,7 +60,6 @@ func newSite(t *testing.T) *site {
 		"BACKEND_PORT": strconv.Itoa(s.backend), "FRONTEND_PORT": strconv.Itoa(s.frontend),
 	}
 	s.dir = checkout(t)
-	t.Cleanup(func() { removeProject(t, s.project, "freshtrack-app:"+s.project) })
 	return s
 }
 
@@ -59,8 +69,14 @@ func checkout(t *testing.T) string {
 	dir := t.TempDir()
 	list := output(t, "..", "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	for _, name := range strings.Split(strings.Trim(list, "\x00"), "\x00") {
-		if data, err := os.ReadFile(filepath.Join("..", name)); err == nil {
-			writeFile(t, filepath.Join(dir, name), string(data))
+		from, to := filepath.Join("..", name), filepath.Join(dir, name)
+		data, err := os.ReadFile(from)
+		if err != nil {
+			continue // deleted, and not yet told to git
+		}
+		writeFile(t, to, string(data))
+		if info, err := os.Stat(from); err != nil || os.Chmod(to, info.Mode().Perm()) != nil {
+			t.Fatalf("%s does not get the mode of its original: %v", to, err)
 		}
 	}
 	return dir
@@ -126,13 +142,23 @@ func (s *site) launch(binary string, args ...string) *started {
 
 // prepared is a command of the site that is not started yet.
 func (s *site) prepared(binary string, args ...string) *exec.Cmd {
+	var env []string
+	for key, value := range s.env {
+		env = append(env, key+"="+value)
+	}
+	if s.host != nil {
+		return s.host.Command(s.t.Context(), s.dir, env, append([]string{binary}, args...)...)
+	}
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = s.dir
-	cmd.Env = os.Environ()
-	for key, value := range s.env {
-		cmd.Env = append(cmd.Env, key+"="+value)
-	}
+	cmd.Env = append(os.Environ(), env...)
 	return cmd
+}
+
+// output is what a command prints where the site is deployed.
+func (s *site) output(name string, args ...string) string {
+	s.t.Helper()
+	return printed(s.t, s.prepared(name, args...))
 }
 
 type started struct {
@@ -170,9 +196,9 @@ func (s *site) deploy(code int, flags ...string) result {
 func (s *site) containers() map[string]string {
 	s.t.Helper()
 	found := map[string]string{}
-	ids := strings.Fields(output(s.t, s.dir, "docker", "ps", "-aq", "--no-trunc", "--filter", "label=com.docker.compose.project="+s.project, "--filter", "label=com.docker.compose.oneoff=False"))
+	ids := strings.Fields(s.output("docker", "ps", "-aq", "--no-trunc", "--filter", "label=com.docker.compose.project="+s.project, "--filter", "label=com.docker.compose.oneoff=False"))
 	for _, id := range ids {
-		line := output(s.t, s.dir, "docker", "inspect", "--format", `{{index .Config.Labels "com.docker.compose.service"}} {{.Id}} {{.State.StartedAt}} {{.State.Status}}`, id)
+		line := s.output("docker", "inspect", "--format", `{{index .Config.Labels "com.docker.compose.service"}} {{.Id}} {{.State.StartedAt}} {{.State.Status}}`, id)
 		service, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		found[service] += rest
 	}
@@ -183,7 +209,7 @@ func (s *site) containers() map[string]string {
 func (s *site) post(sensor string) {
 	s.t.Helper()
 	body := fmt.Sprintf(`{"sensor":%q,"celsius":-18.5}`, sensor)
-	response, err := http.Post(s.url("/readings"), "application/json", strings.NewReader(body))
+	response, err := s.client().Post(s.url("/readings"), "application/json", strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -204,11 +230,19 @@ func (s *site) has(sensors ...string) {
 	}
 }
 
+// client connects from where the site is deployed.
+func (s *site) client() *http.Client {
+	if s.host == nil {
+		return http.DefaultClient
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: s.host.Dial, DisableKeepAlives: true}}
+}
+
 func (s *site) url(path string) string { return fmt.Sprintf("http://127.0.0.1:%d%s", s.backend, path) }
 
 func (s *site) get(path string) string {
 	s.t.Helper()
-	response, err := http.Get(s.url(path))
+	response, err := s.client().Get(s.url(path))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -287,13 +321,19 @@ func output(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
+	return printed(t, cmd)
+}
+
+// printed is what a command prints to stdout; one that fails fails the test.
+func printed(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
 	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
 			err = fmt.Errorf("%w: %s", err, exit.Stderr)
 		}
-		t.Fatalf("%s %v: %v", name, args, err)
+		t.Fatalf("%v: %v", cmd.Args, err)
 	}
 	return string(out)
 }

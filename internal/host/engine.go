@@ -6,15 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
-)
 
-// The oldest versions a stack can be deployed with: Compose 2.20 resolves
-// `include` and profiles as the stack writes them, and 20.10 is the engine of
-// the oldest supported distribution.
-const (
-	MinimumEngine  = "20.10"
-	MinimumCompose = "2.20"
-	MinimumBuildx  = "0.17"
+	"slipway/scripts"
 )
 
 // EngineFacts is what the docker command, its plugins and the engine answer. An empty Client
@@ -56,8 +49,8 @@ func judgeEngine(f EngineFacts, err error, missing string) Finding {
 	case f.Engine == "":
 		return Finding{State: missing, Detail: because("the engine does not answer", err),
 			Remedy: "systemctl start docker; without root: sudo usermod -aG docker $USER, then log in again"}
-	case older(f.Engine, MinimumEngine):
-		return Fail(fmt.Sprintf("engine %s, at least %s is needed", f.Engine, MinimumEngine),
+	case older(f.Engine, scripts.Oldest().Engine):
+		return Fail(fmt.Sprintf("engine %s, at least %s is needed", f.Engine, scripts.Oldest().Engine),
 			"upgrade Docker: https://docs.docker.com/engine/install/")
 	}
 	return OK(fmt.Sprintf("engine %s, API %s (client %s, engine accepts %s and newer)", f.Engine, f.API, f.Client, f.MinAPI))
@@ -69,21 +62,25 @@ func judgeCompose(f EngineFacts, err error, missing string) Finding {
 		return Fail("docker does not answer in time", "look with: docker compose version")
 	case f.Compose == "":
 		return Finding{State: missing, Detail: "the Compose plugin is not installed", Remedy: "mage prerequisites"}
-	case older(f.Compose, MinimumCompose):
-		return Finding{State: missing, Detail: fmt.Sprintf("Compose %s, at least %s is needed", f.Compose, MinimumCompose),
+	case older(f.Compose, scripts.Oldest().Compose):
+		return Finding{State: missing, Detail: fmt.Sprintf("Compose %s, at least %s is needed", f.Compose, scripts.Oldest().Compose),
 			Remedy: "mage prerequisites"}
 	}
 	return OK("Compose " + f.Compose)
 }
 
-// judgeBuildx never fails: a stack of ready-made images needs no builder, and
-// without the plugin Compose uses the engine's classic one.
-func judgeBuildx(f EngineFacts, _ error, _ string) Finding {
-	if f.Buildx == "" {
+// judgeBuildx knows what a pair of Compose and buildx needs. Without the plugin, a newer Compose uses the engine's classic
+// builder, and with one that is too old it refuses to build. A Compose that is not there yet will be a new one.
+func judgeBuildx(f EngineFacts, _ error, missing string) Finding {
+	oldest := scripts.Oldest()
+	switch {
+	case f.Compose != "" && older(f.Compose, oldest.ComposeWithBuildx):
+		return OK(fmt.Sprintf("Compose %s builds by itself", f.Compose))
+	case f.Buildx == "":
 		return Warn("the buildx plugin is not installed, images are built by the classic builder", "mage prerequisites")
-	}
-	if older(f.Buildx, MinimumBuildx) {
-		return Warn(fmt.Sprintf("buildx %s, Compose builds with %s and newer only", f.Buildx, MinimumBuildx), "mage prerequisites")
+	case older(f.Buildx, oldest.Buildx):
+		return Finding{State: missing, Detail: fmt.Sprintf("buildx %s, Compose %s builds with %s and newer only", f.Buildx, f.Compose, oldest.Buildx),
+			Remedy: "mage prerequisites"}
 	}
 	return OK("buildx " + f.Buildx)
 }

@@ -23,7 +23,12 @@ func TestEngineIsJudgedByItsVersions(t *testing.T) {
 		{"nothing, but prerequisites follow", judgeCompose(EngineFacts{}, nil, StateWarn), StateWarn, "not installed"},
 		{"no buildx", judgeBuildx(EngineFacts{}, nil, StateFail), StateWarn, "classic builder"},
 		{"old engine", judgeEngine(old, nil, StateWarn), StateFail, "engine 19.03.13, at least 20.10"},
-		{"old compose", judgeCompose(old, nil, StateFail), StateFail, "Compose 2.19.1, at least 2.20"},
+		{"old compose", judgeCompose(old, nil, StateFail), StateFail, "Compose 2.19.1, at least 2.26"},
+		{"Debian 13's pair", judgeBuildx(EngineFacts{Compose: "2.26.1-4", Buildx: "0.13.1+ds1"}, nil, StateFail), StateOK, "Compose 2.26.1-4 builds by itself"},
+		{"Debian 13 without buildx", judgeBuildx(EngineFacts{Compose: "2.26.1-4"}, nil, StateFail), StateOK, "builds by itself"},
+		{"a newer Compose beside its buildx", judgeBuildx(EngineFacts{Compose: "5.6.0", Buildx: "0.13.1+ds1"}, nil, StateFail), StateFail,
+			"buildx 0.13.1+ds1, Compose 5.6.0 builds with 0.17 and newer only"},
+		{"the same, but prerequisites follow", judgeBuildx(EngineFacts{Compose: "2.37.0", Buildx: "0.16.2"}, nil, StateWarn), StateWarn, "0.17 and newer"},
 		{"hanging engine", judgeEngine(EngineFacts{}, context.DeadlineExceeded, StateWarn), StateFail, "does not answer in time"},
 	})
 }

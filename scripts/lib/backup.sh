@@ -96,7 +96,7 @@ in_postgres() {
     local service=$1 name=$2 functions
     shift 2
     functions=$(declare -f postgres_client end_abandoned dump_database count_rows restore_database expect_rows holds_data)
-    docker compose exec --no-tty "$service" bash -c \
+    docker compose exec -T "$service" bash -c \
         "set -euo pipefail; $functions; postgres_client; $name \"\$@\"" "$name" "$@"
 }
 
@@ -121,7 +121,7 @@ in_sqlite() {
     list=$(containers oneoff=True) || return
     left=$(awk -v name="$container" '$3 == name { print $1 }' <<<"$list")
     [[ -z $left ]] || docker rm --force "$left" >/dev/null || return
-    docker compose run --rm --no-deps --no-tty --pull never --name "$container" "$service" "$@"
+    run_alone "$service" --rm --name "$container" -- "$@"
 }
 
 # The functions from here on run in the container of PostgreSQL, with what its

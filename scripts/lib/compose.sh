@@ -11,12 +11,22 @@
 select_project() {
     [[ -n ${COMPOSE_FILE:-} ]] || derive_files
     if [[ -z ${COMPOSE_PROJECT_NAME:-} ]]; then
-        COMPOSE_PROJECT_NAME=$(ask_compose config --environment | sed -n 's/^COMPOSE_PROJECT_NAME=//p')
+        COMPOSE_PROJECT_NAME=$(ask_compose config --format json | jq --raw-output '.name // empty')
         [[ -n $COMPOSE_PROJECT_NAME ]] || fail 3 "the compose files give the project no name"
     fi
     export COMPOSE_PROJECT_NAME
-    # The container of a job is no orphan because its profile is off just now.
-    export COMPOSE_IGNORE_ORPHANS=true
+    mind_own_settings
+}
+
+# mind_own_settings: what an operator's environment or env file says for his own use
+# of Compose is not heard here.
+mind_own_settings() {
+    # The container of a job is no orphan because its profile is off just now. Compose
+    # refuses both together.
+    export COMPOSE_IGNORE_ORPHANS=true COMPOSE_REMOVE_ORPHANS=false
+    # On stdout, progress would be mixed into a backup; for a terminal that is not
+    # there, some versions refuse to build.
+    export COMPOSE_STATUS_STDOUT=false COMPOSE_ANSI=auto COMPOSE_PROGRESS=auto BUILDKIT_PROGRESS=auto
 }
 
 # derive_files: the compose files, env file and profiles of DESTINATION, and the
@@ -123,6 +133,25 @@ needs() {
     model_with_jobs | jq --raw-output --arg job "$1" '.services[$job].depends_on // {} | keys[]'
 }
 
+# run_alone SERVICE OPTION… [-- ARGUMENT…]: a one-off container of SERVICE, without its
+# dependencies, of the image that is here. An older Compose has no `run --pull`, so the
+# service is told by one more file.
+run_alone() {
+    local service=$1 dir file
+    local -a options=()
+    shift
+    while (($# > 0)) && [[ $1 != -- ]]; do
+        options+=("$1")
+        shift
+    done
+    (($# == 0)) || shift
+    dir=$(state_dir) || return
+    file=$dir/$service.alone.yaml
+    (umask 077 && printf '{"services": {"%s": {"pull_policy": "never"}}}\n' "$service" >"$file") || return
+    COMPOSE_FILE=$COMPOSE_FILE${COMPOSE_PATH_SEPARATOR:-:}$file \
+        docker compose run --no-deps -T "${options[@]}" "$service" "$@"
+}
+
 # older_job JOB: the id of a container of JOB that runs an image other than JOB's of
 # now, and so may not know the newest migrations; nothing when there is none.
 older_job() {
@@ -158,7 +187,7 @@ backup_of() {
 }
 
 model_with_jobs() {
-    COMPOSE_PROFILES=${COMPOSE_PROFILES:+$COMPOSE_PROFILES,}jobs ask_compose config --no-env-resolution --format json
+    COMPOSE_PROFILES=${COMPOSE_PROFILES:+$COMPOSE_PROFILES,}jobs ask_compose config --format json
 }
 
 # pullable: the services, jobs among them, whose image is built by none of them.

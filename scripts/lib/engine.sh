@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Docker engine: Docker's own packages where their repository is reachable,
-# else the distribution's. Only functions; source it after apt.sh.
+# else the distribution's. Only functions; source it after versions.sh and apt.sh.
 #
 #   ENGINE_WAIT   seconds until a started engine must answer (default: 60)
 
@@ -27,8 +27,8 @@ look_engine() {
         lacks 'there is no docker command'
     elif [[ -z $ENGINE_VERSION ]]; then
         lacks 'the engine does not answer'
-    elif ! at_least 20.10 "$ENGINE_VERSION"; then
-        lacks "engine $ENGINE_VERSION is older than 20.10"
+    elif ! at_least "$OLDEST_ENGINE" "$ENGINE_VERSION"; then
+        lacks "engine $ENGINE_VERSION is older than $OLDEST_ENGINE"
     else
         printf '%s\n' "$ENGINE_VERSION"
     fi
@@ -66,7 +66,8 @@ engine_packages() {
     apt_refresh
     # Newer releases keep the client in a package of its own.
     [[ -z $(apt_candidate docker-cli) ]] || packages+=(docker-cli)
-    with_systemd || packages+=(cgroupfs-mount)
+    # Debian 13 has dropped it.
+    with_systemd || [[ -z $(apt_candidate cgroupfs-mount) ]] || packages+=(cgroupfs-mount)
     apt_install "${packages[@]}"
 }
 

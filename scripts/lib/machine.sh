@@ -84,11 +84,6 @@ with_systemd() {
     [[ -d ${SYSTEM_ROOT:-}/run/systemd/system ]]
 }
 
-# at_least MINIMUM VERSION
-at_least() {
-    printf '%s\n' "$1" "$2" | sort -C -V
-}
-
 # system_fact NAME: a value of os-release(5), which is a shell script.
 system_fact() (
     [[ -r ${SYSTEM_ROOT:-}/etc/os-release ]] || exit 0

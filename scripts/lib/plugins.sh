@@ -5,8 +5,15 @@
 #
 #   TOOLS_DIR     the directory of that go.mod (default: ../tools)
 
-look_compose() { look_plugin "$COMPOSE_VERSION" 2.20; }
-look_buildx() { look_plugin "$BUILDX_VERSION" 0.17; }
+look_compose() { look_plugin "$COMPOSE_VERSION" "$OLDEST_COMPOSE"; }
+
+look_buildx() {
+    if [[ -n $COMPOSE_VERSION ]] && ! at_least "$COMPOSE_WITH_BUILDX" "$COMPOSE_VERSION"; then
+        printf 'Compose %s builds by itself\n' "$COMPOSE_VERSION"
+    else
+        look_plugin "$BUILDX_VERSION" "$OLDEST_BUILDX"
+    fi
+}
 
 look_plugin() {
     local version=$1 minimum=$2
@@ -22,12 +29,12 @@ look_plugin() {
 }
 
 install_compose() {
-    plugin_package docker-compose 2.20 docker-compose-plugin docker-compose-v2 docker-compose ||
+    plugin_package docker-compose "$OLDEST_COMPOSE" docker-compose-plugin docker-compose-v2 docker-compose ||
         plugin_build docker-compose github.com/docker/compose/v5 cmd internal.Version
 }
 
 install_buildx() {
-    plugin_package docker-buildx 0.17 docker-buildx-plugin docker-buildx ||
+    plugin_package docker-buildx "$OLDEST_BUILDX" docker-buildx-plugin docker-buildx ||
         plugin_build docker-buildx github.com/docker/buildx cmd/buildx version.Version
 }
 
