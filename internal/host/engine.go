@@ -56,7 +56,7 @@ func judgeEngine(f EngineFacts, err error, missing string) Finding {
 	case f.Engine == "":
 		return Finding{State: missing, Detail: because("the engine does not answer", err),
 			Remedy: "systemctl start docker; without root: sudo usermod -aG docker $USER, then log in again"}
-	case older(f.Engine, MinimumEngine):
+	case Older(f.Engine, MinimumEngine):
 		return Fail(fmt.Sprintf("engine %s, at least %s is needed", f.Engine, MinimumEngine),
 			"upgrade Docker: https://docs.docker.com/engine/install/")
 	}
@@ -69,7 +69,7 @@ func judgeCompose(f EngineFacts, err error, missing string) Finding {
 		return Fail("docker does not answer in time", "look with: docker compose version")
 	case f.Compose == "":
 		return Finding{State: missing, Detail: "the Compose plugin is not installed", Remedy: "mage prerequisites"}
-	case older(f.Compose, MinimumCompose):
+	case Older(f.Compose, MinimumCompose):
 		return Finding{State: missing, Detail: fmt.Sprintf("Compose %s, at least %s is needed", f.Compose, MinimumCompose),
 			Remedy: "mage prerequisites"}
 	}
@@ -82,7 +82,7 @@ func judgeBuildx(f EngineFacts, _ error, _ string) Finding {
 	if f.Buildx == "" {
 		return Warn("the buildx plugin is not installed, images are built by the classic builder", "mage prerequisites")
 	}
-	if older(f.Buildx, MinimumBuildx) {
+	if Older(f.Buildx, MinimumBuildx) {
 		return Warn(fmt.Sprintf("buildx %s, Compose builds with %s and newer only", f.Buildx, MinimumBuildx), "mage prerequisites")
 	}
 	return OK("buildx " + f.Buildx)
