@@ -10,7 +10,7 @@ import (
 )
 
 // newest has all that any key needs.
-var newest = World{Compose: "5.7.0", API: "1.53", Runtimes: []string{"runc"}}
+var newest = World{Compose: "5.7.0", API: "1.56", Runtimes: []string{"runc"}}
 
 func load(t *testing.T, yaml string) *types.Project {
 	t.Helper()
@@ -122,6 +122,7 @@ func TestAKeyThatTheEngineWouldDropIsRefused(t *testing.T) {
 		{service("volumes: [{type: volume, source: v, target: /b, volume: {subpath: s}}]") + "volumes: {v: {}}", "services.web.volumes.volume.subpath", "1.44", "1.45"},
 		{service("volumes: [{type: bind, source: /a, target: /b, bind: {recursive: readonly}}]"), "services.web.volumes.bind.recursive", "1.41", "1.44"},
 		{service("volumes: [{type: image, source: a, target: /b}]"), "services.web.volumes.type", "1.47", "1.48"},
+		{service("mac_address: \"02:42:ac:11:00:03\""), "services.web.mac_address", "1.41", "1.44"},
 		{service("annotations: {a: b}"), "services.web.annotations", "1.41", "1.43"},
 		{service("networks: {default: {mac_address: \"02:42:ac:11:00:03\"}}"), "services.web.networks.default.mac_address", "1.41", "1.44"},
 		{service("networks: {default: {interface_name: eth7}}"), "services.web.networks.default.interface_name", "1.48", "1.49"},
@@ -173,6 +174,7 @@ services:
     init: true
     dns: [9.9.9.9]
     isolation: default
+    mac_address: "02:42:ac:11:00:03"
     pull_policy: build
   db: {image: db, restart: "on-failure:3", network_mode: "service:cache", environment: {A: "1"}}
   cache: {image: cache, pull_policy: always, attach: false, container_name: shop-cache, profiles: []}

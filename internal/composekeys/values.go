@@ -61,6 +61,9 @@ func (s *search) container(key string, spec types.ContainerSpec) {
 			s.add(key+".dns", fmt.Sprintf("%q is no address", address), "write the name server's IP address")
 		}
 	}
+	if spec.MacAddress != "" && s.world.Compose != "" && !s.lacks(s.world.Compose, "5.0") && s.lacks(s.world.API, "1.44") {
+		s.needsAPI(key+".mac_address", "1.44")
+	}
 	if spec.Isolation != "" && spec.Isolation != "default" {
 		s.add(key+".isolation", fmt.Sprintf("an engine on Linux has no isolation %q", spec.Isolation), "take the key out")
 	}
@@ -68,7 +71,8 @@ func (s *search) container(key string, spec types.ContainerSpec) {
 		s.add(key+".runtime", fmt.Sprintf("the engine has no runtime %q, only %s", spec.Runtime, strings.Join(s.world.Runtimes, ", ")),
 			"add it to the engine's daemon.json, or take the key out")
 	}
-	if policy, _, err := (types.ServiceConfig{ContainerSpec: spec}).GetPullPolicy(); err == nil && policy == types.PullPolicyRefresh && s.lacks(s.world.Compose, "2.34") {
+	policy, _, err := (types.ServiceConfig{ContainerSpec: spec}).GetPullPolicy()
+	if err == nil && policy == types.PullPolicyRefresh && s.lacks(s.world.Compose, "2.34") {
 		s.needsCompose(key+".pull_policy", "2.34")
 	}
 }
