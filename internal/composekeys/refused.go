@@ -114,9 +114,10 @@ func (s *search) walk(value reflect.Value, at *node, key string) {
 }
 
 func (s *search) fields(value reflect.Value, at *node, key string) {
-	for name, index := range fieldsOf(value.Type()) {
-		child := at.children[name]
-		if child == nil {
+	names := fieldsOf(value.Type())
+	for name, child := range at.children {
+		index, there := names[name]
+		if !there {
 			continue
 		}
 		if field := value.FieldByIndex(index); !empty(field) {
