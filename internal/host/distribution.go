@@ -36,7 +36,7 @@ func judgeDistribution(facts map[string]string) Finding {
 			"install Docker and its Compose plugin by hand: https://docs.docker.com/engine/install/")
 	case facts["VERSION_ID"] == "": // Debian testing and unstable have no number
 		return Warn(name+": the release has no number, so it may be newer than what was tested", "none, if Docker runs well")
-	case older(facts["VERSION_ID"], oldest):
+	case Older(facts["VERSION_ID"], oldest):
 		return Fail(fmt.Sprintf("%s: at least %s is needed", name, oldest), "upgrade the system: it no longer gets Docker's packages")
 	}
 	return OK(name)

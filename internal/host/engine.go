@@ -49,7 +49,7 @@ func judgeEngine(f EngineFacts, err error, missing string) Finding {
 	case f.Engine == "":
 		return Finding{State: missing, Detail: because("the engine does not answer", err),
 			Remedy: "systemctl start docker; without root: sudo usermod -aG docker $USER, then log in again"}
-	case older(f.Engine, scripts.Oldest().Engine):
+	case Older(f.Engine, scripts.Oldest().Engine):
 		return Fail(fmt.Sprintf("engine %s, at least %s is needed", f.Engine, scripts.Oldest().Engine),
 			"upgrade Docker: https://docs.docker.com/engine/install/")
 	}
@@ -62,7 +62,7 @@ func judgeCompose(f EngineFacts, err error, missing string) Finding {
 		return Fail("docker does not answer in time", "look with: docker compose version")
 	case f.Compose == "":
 		return Finding{State: missing, Detail: "the Compose plugin is not installed", Remedy: "mage prerequisites"}
-	case older(f.Compose, scripts.Oldest().Compose):
+	case Older(f.Compose, scripts.Oldest().Compose):
 		return Finding{State: missing, Detail: fmt.Sprintf("Compose %s, at least %s is needed", f.Compose, scripts.Oldest().Compose),
 			Remedy: "mage prerequisites"}
 	}
@@ -74,11 +74,11 @@ func judgeCompose(f EngineFacts, err error, missing string) Finding {
 func judgeBuildx(f EngineFacts, _ error, missing string) Finding {
 	oldest := scripts.Oldest()
 	switch {
-	case f.Compose != "" && older(f.Compose, oldest.ComposeWithBuildx):
+	case f.Compose != "" && Older(f.Compose, oldest.ComposeWithBuildx):
 		return OK(fmt.Sprintf("Compose %s builds by itself", f.Compose))
 	case f.Buildx == "":
 		return Warn("the buildx plugin is not installed, images are built by the classic builder", "mage prerequisites")
-	case older(f.Buildx, oldest.Buildx):
+	case Older(f.Buildx, oldest.Buildx):
 		return Finding{State: missing, Detail: fmt.Sprintf("buildx %s, Compose %s builds with %s and newer only", f.Buildx, f.Compose, oldest.Buildx),
 			Remedy: "mage prerequisites"}
 	}

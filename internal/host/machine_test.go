@@ -114,8 +114,8 @@ func TestVersionsAreComparedByTheirNumbers(t *testing.T) {
 		{"20.04", "20.04", false},
 		{"dev", "2.20", true},
 	} {
-		if got := older(c.a, c.b); got != c.older {
-			t.Errorf("older(%q, %q) is %v", c.a, c.b, got)
+		if got := Older(c.a, c.b); got != c.older {
+			t.Errorf("Older(%q, %q) is %v", c.a, c.b, got)
 		}
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// older says whether version a comes before b. Only the leading numbers count:
+// Older says whether version a comes before b. Only the leading numbers count:
 // 20.10.24+dfsg1 is 20.10.24, and Docker's own builds add suffixes (2.20.3-desktop.1)
 // that are not prereleases, so semantic versioning would order them wrongly.
-func older(a, b string) bool {
+func Older(a, b string) bool {
 	return slices.Compare(numbers(a), numbers(b)) < 0
 }
 
