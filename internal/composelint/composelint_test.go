@@ -278,7 +278,7 @@ func TestAnIncludedFileIsReadAndOneWithValuesOfItsOwnIsNotJudged(t *testing.T) {
 func TestNamesFindsWhatHoldsSecrets(t *testing.T) {
 	path, files := read(t, `
 services:
-  a: {env_file: one.env}
+  a: {env_file: one.env, image: "hub/postgres:16", container_name: shop-db}
   b: {env_file: [two.env, {path: "${WHERE}/three.env", required: false}, "${MISSING:?}/x"]}
 secrets:
   plain: {file: ./secrets/plain}
@@ -293,6 +293,7 @@ secrets:
 		Secrets:   []string{dir + "/secrets/plain", dir + "/w/moved", "/etc/shop/key"},
 		Variables: []string{"LICENCE"},
 		EnvFiles:  []string{dir + "/one.env", dir + "/two.env", dir + "/w/three.env"},
+		Words:     []string{"a", "shop-db", "hub", "postgres", "16", "b"},
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %+v", got)

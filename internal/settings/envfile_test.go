@@ -527,10 +527,8 @@ func FuzzParseEnv(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, after, key string) {
 		data := []byte(before + canary + after)
 		file, err := ParseEnv(".env", data, nothing)
-		said := ""
-		if err != nil {
-			said = err.Error()
-		} else {
+		said := fmt.Sprint(err)
+		if err == nil {
 			said = fmt.Sprint(file.Warnings(nil))
 		}
 		// As a key it is no secret, and an error may name it.
