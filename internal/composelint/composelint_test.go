@@ -313,3 +313,23 @@ func TestReadTellsWhatItCannotReadWithoutItsText(t *testing.T) {
 		t.Error("the error quotes the file")
 	}
 }
+
+func TestCaseG7AMountedFolderOfSecretsIsNamedWithoutItsReadme(t *testing.T) {
+	dir := written(t, map[string]string{
+		"compose.yaml":        "services: {a: {volumes: ['./secrets:/run/secrets:ro', 'data:/data', './conf:/conf']}, b: {volumes: [{type: bind, source: ./more/secrets/key, target: /key}]}}\n",
+		"secrets/README.md":   "read me",
+		"secrets/.gitkeep":    "",
+		"secrets/db.example":  "put it here",
+		"secrets/db":          "canary",
+		"more/secrets/key":    "canary",
+		"more/secrets/unused": "canary",
+		"conf/app.conf":       "x",
+	})
+	files, err := Read(filepath.Join(dir, "compose.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := Names(files, lookup(nil)).Secrets; !slices.Equal(got, []string{dir + "/secrets/db", dir + "/more/secrets/key"}) {
+		t.Errorf("got %v", got)
+	}
+}
