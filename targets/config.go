@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -34,15 +35,16 @@ func config(ctx context.Context) error {
 		if err != nil {
 			return "", err
 		}
-		file, err := settings.ReadEnvFile(s.envFile())
+		file, err := settings.ReadEnvFile(s.envFile(), s.lookup)
 		if err != nil {
 			return "", err
 		}
-		plan, missing, err := settings.Collect(s.dir, declared, file, os.LookupEnv)
+		plan, missing, err := settings.Collect(s.dir, declared, file, s.lookup)
 		if err != nil {
 			return "", err
 		}
 		s.secrets.Add(plan.Secrets()...)
+		s.warn("config", plan.Warnings)
 		if err := s.complete(ctx, plan, missing); err != nil {
 			return "", err
 		}
@@ -51,11 +53,12 @@ func config(ctx context.Context) error {
 			return "", nil
 		}
 		s.secrets.Add(plan.Secrets()...)
-		defer s.act("writing " + s.dest.EnvFile)()
+		defer s.act("writing " + s.dest.envFile())()
 		written, err := plan.Apply(time.Now())
 		if err != nil {
 			return "", err
 		}
+		s.warn("config", written.Warnings)
 		for i, path := range written.Files {
 			if rel, err := filepath.Rel(s.dir, path); err == nil {
 				written.Files[i] = filepath.Join(s.stack.Dir, rel)
@@ -119,4 +122,40 @@ func (s *session) allSettings(ctx context.Context) ([]settings.Setting, error) {
 	return append(append([]settings.Setting{}, s.dest.Settings...), required...), nil
 }
 
-func (s *session) envFile() string { return filepath.Join(s.dir, s.dest.EnvFile) }
+// warn shows what is worth to know and keeps nothing from going on, each with its remedy.
+func (s *session) warn(subject string, problems []settings.Problem) {
+	for _, p := range problems {
+		s.console.Line(console.Warn, subject, p.String(), 0)
+		if p.Remedy != "" {
+			s.console.Below(p.Remedy)
+		}
+	}
+}
+
+// envFile is the env file, relative to Stack.Dir: where none is declared, the one that Compose takes unasked, beside the
+// first compose file.
+func (d Destination) envFile() string {
+	if d.EnvFile != "" || len(d.Files) == 0 {
+		return cmp.Or(d.EnvFile, ".env")
+	}
+	return filepath.Join(filepath.Dir(d.Files[0]), ".env")
+}
+
+// envFile is the same, absolute.
+func (s *session) envFile() string { return s.path(s.dest.envFile()) }
+
+// path is a file that is named relative to the stack's folder.
+func (s *session) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(s.dir, name)
+}
+
+// lookup is the environment that the compose files and the env file are resolved in.
+func (s *session) lookup(key string) (string, bool) {
+	if key == "PWD" {
+		return s.dir, true
+	}
+	return os.LookupEnv(key)
+}

@@ -2,11 +2,11 @@ package targets
 
 import (
 	"context"
-	"os"
 	"slices"
 	"sync"
 
 	"slipway/internal/compose"
+	"slipway/internal/regular"
 )
 
 // engine is what the engine has, asked for once and believed until this run acts: the steps that find nothing to do all
@@ -153,7 +153,7 @@ func (s *session) offered() *compose.Model {
 
 // envContent is the content of the env file; one that cannot be read is like none, as nothing comes from it.
 func (s *session) envContent() string {
-	data, err := os.ReadFile(s.envFile())
+	data, err := regular.Read(s.envFile())
 	if err != nil {
 		return ""
 	}

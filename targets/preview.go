@@ -153,7 +153,7 @@ func (s *session) exposed(model *compose.Model) []preflight.Problem {
 
 // secretsInEnvFile reports whether the env file holds a secret, or will.
 func (s *session) secretsInEnvFile() bool {
-	file, err := settings.ReadEnvFile(s.envFile())
+	file, err := settings.ReadEnvFile(s.envFile(), s.lookup)
 	holds := err == nil && slices.ContainsFunc(file.Keys(), func(key string) bool {
 		value, _ := file.Get(key)
 		return len(redact.Secrets(key, value)) > 0

@@ -13,9 +13,11 @@ import (
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
+	"slipway/internal/composelint"
 	"slipway/internal/console"
 	"slipway/internal/host"
 	"slipway/internal/redact"
+	"slipway/internal/regular"
 	"slipway/internal/settings"
 	"slipway/scripts"
 )
@@ -71,9 +73,6 @@ func open(target string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if dest.EnvFile == "" {
-		dest.EnvFile = ".env" // Compose's own default
-	}
 	dir, err := declared.path()
 	if err != nil {
 		return nil, err
@@ -112,15 +111,37 @@ func open(target string) (*session, error) {
 	return s, nil
 }
 
-// learnSecrets tells the redactor every value that must not be seen: of the environment, the env file and secrets/.
+// learnSecrets tells the redactor every value that must not be seen: of the environment, the env files, and the secret files
+// that the settings or the compose files name. A compose file that cannot be read is preflight's to report, but a pipe in
+// its place would keep it waiting.
 func (s *session) learnSecrets() error {
+	paths := make([]string, len(s.project.Files))
+	for i, file := range s.project.Files {
+		paths[i] = s.path(file)
+	}
+	files, err := composelint.Read(paths...)
+	if errors.Is(err, regular.ErrNotRegular) {
+		return err
+	}
+	values, err := s.values()
+	if err != nil { // config says why; a path with a variable of the env file is not found until then
+		values = s.lookup
+	}
+	named := composelint.Names(files, values)
+	s.secrets.Ordinary(append(named.Words, s.stack.Name, s.project.Name)...)
+	s.secrets.Keys(named.Variables...)
+	for _, setting := range s.dest.Settings {
+		if setting.IsSecret() {
+			s.secrets.Keys(setting.Key)
+		}
+	}
 	for _, pair := range os.Environ() {
 		if key, value, ok := strings.Cut(pair, "="); ok {
 			s.secrets.Add(redact.Secrets(key, value)...)
 		}
 	}
-	values, err := settings.Values(s.dir, s.envFile(), s.dest.Settings)
-	s.secrets.Add(values...)
+	found, err := settings.Values(s.dir, s.envFile(), s.dest.Settings, named)
+	s.secrets.Add(found...)
 	return err
 }
 

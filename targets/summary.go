@@ -54,5 +54,5 @@ func (s *session) where(file string) string {
 	if file != "" {
 		return file
 	}
-	return s.dest.EnvFile
+	return s.dest.envFile()
 }

@@ -219,7 +219,7 @@ func answersError(answers []health.Answer) error {
 
 // values are the settings as the env file and the environment give them; the environment wins, as in Compose.
 func (s *session) values() (func(string) (string, bool), error) {
-	file, err := settings.ReadEnvFile(s.envFile())
+	file, err := settings.ReadEnvFile(s.envFile(), s.lookup)
 	if err != nil {
 		return nil, err
 	}

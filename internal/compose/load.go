@@ -106,7 +106,7 @@ func (p Project) withJobs() []string {
 }
 
 func (p Project) options(profiles []string, more ...cli.ProjectOptionsFn) (*cli.ProjectOptions, error) {
-	logrus.SetOutput(io.Discard) // the library's warnings quote fragments of a password that holds a dollar sign
+	quiet()
 	files := make([]string, len(p.Files))
 	for i, file := range p.Files {
 		files[i] = p.path(file)
@@ -120,3 +120,6 @@ func (p Project) options(profiles []string, more ...cli.ProjectOptionsFn) (*cli.
 		cli.WithDefaultProfiles(profiles...), cli.WithName(p.Name), cli.WithResolvedPaths(true), cli.WithDiscardEnvFile,
 	)...)
 }
+
+// quiet keeps the library's warnings back: they quote fragments of a password that holds a dollar sign.
+func quiet() { logrus.SetOutput(io.Discard) }

@@ -15,6 +15,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/template"
 	"go.yaml.in/yaml/v4"
+
+	"slipway/internal/regular"
 )
 
 // Word is what somebody says of a project, and where.
@@ -33,8 +35,8 @@ type Said struct {
 // Said looks at the environment, the env file and the compose files, in the order in which Compose does.
 func (p Project) Said() (Said, error) {
 	envFile := p.EnvFile
-	if envFile == "" {
-		envFile = ".env"
+	if envFile == "" && len(p.Files) > 0 { // Compose's own default
+		envFile = filepath.Join(filepath.Dir(p.Files[0]), ".env")
 	}
 	values, err := readEnv(p.path(envFile))
 	if err != nil {
@@ -89,30 +91,19 @@ func (p Project) Split(list string) []string {
 
 // readEnv reads an env file as Compose does; one that is not there says nothing.
 func readEnv(path string) (map[string]string, error) {
-	data, err := ReadRegular(path)
+	data, err := regular.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	quiet()
 	values, err := dotenv.ParseWithLookup(bytes.NewReader(data), os.LookupEnv)
 	if err != nil {
 		return nil, errors.New(harmless(err.Error()))
 	}
 	return values, nil
-}
-
-// ReadRegular reads a file, and does not wait for one that is none, such as a pipe.
-func ReadRegular(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", filepath.Base(path))
-	}
-	return os.ReadFile(path) //nolint:gosec // a file that the operator names
 }
 
 // rootKey is a key at the left edge of a YAML document.
@@ -121,7 +112,7 @@ var rootKey = regexp.MustCompile(`(?m)^["']?name["']?[ \t]*:`)
 // nameIn is the name that a compose file gives the project, "" for none. The file is not read as a whole where one look says
 // that it has none: this is asked by every target, of files of any size.
 func nameIn(path string, look func(string) (string, bool)) (string, error) {
-	data, err := ReadRegular(path)
+	data, err := regular.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil // preflight says that it is missing
 	}

@@ -16,12 +16,12 @@ const longEnoughToHalve = 12
 
 var variable = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
 
-// forms returns the texts in which programs print the value: as it is, line by line, encoded, and as Compose leaks it.
-func forms(value string) []pattern {
-	value = strings.Trim(value, "\r\n") // a secret file often ends in a newline that the service drops
+// forms returns the texts in which programs print the value: as it is, line by line, encoded, and as Compose leaks it. A
+// secret file often ends in a newline that the service drops; value is without. What is a word of ordinary output is left out.
+func forms(value string, words map[string]bool) []pattern {
 	var all []pattern
 	add := func(text string) {
-		if len(text) < Shortest {
+		if isWeak(text, words) {
 			return
 		}
 		need := len(text)
@@ -29,9 +29,6 @@ func forms(value string) []pattern {
 			need = (need + 1) / 2
 		}
 		all = append(all, pattern{text, need})
-	}
-	if len(strings.TrimSpace(value)) < Shortest {
-		return nil
 	}
 	for _, text := range append([]string{value}, lines(value)...) {
 		for _, form := range encodings(text) {
@@ -72,8 +69,9 @@ func lines(value string) []string {
 	return all
 }
 
-func encodings(value string) []string {
-	all := []string{
+// spellings are the encodings that leave a plain word as it is.
+func spellings(value string) []string {
+	return []string{
 		value,
 		url.QueryEscape(value),
 		url.PathEscape(value),
@@ -82,8 +80,11 @@ func encodings(value string) []string {
 		jsonText(value, false),
 		strings.ReplaceAll(value, "$", "$$"), // compose config
 		strings.ReplaceAll(value, "'", `'\''`),
-		hex.EncodeToString([]byte(value)),
 	}
+}
+
+func encodings(value string) []string {
+	all := append(spellings(value), hex.EncodeToString([]byte(value)))
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for before := range 3 {
 			all = append(all, base64Inside(encoding, value, before))

@@ -13,6 +13,9 @@ type pattern struct {
 type index struct {
 	seeds  map[uint64][]place
 	joined string // all patterns: asked whether a text that is still growing may become a piece of one
+	weak   []string
+	words  map[string]bool
+	keys   map[string]bool
 }
 
 type place struct {
@@ -20,8 +23,27 @@ type place struct {
 	at int
 }
 
-func newIndex(known map[string]pattern) *index {
-	x := &index{seeds: map[uint64][]place{}}
+func newIndex(values, words, keys map[string]bool) *index {
+	x := &index{seeds: map[uint64][]place{}, words: words, keys: keys}
+	known := map[string]pattern{}
+	weak := map[string]bool{}
+	for value := range values {
+		value = strings.Trim(value, "\r\n")
+		if strings.TrimSpace(value) == "" {
+			continue
+		}
+		if isWeak(value, words) {
+			for _, text := range spellings(value) {
+				weak[text] = true
+			}
+			continue
+		}
+		for _, p := range forms(value, words) {
+			if old, found := known[p.text]; !found || p.need < old.need {
+				known[p.text] = p
+			}
+		}
+	}
 	var joined strings.Builder
 	for _, p := range known {
 		joined.WriteString(p.text)
@@ -30,6 +52,11 @@ func newIndex(known map[string]pattern) *index {
 			seed := window(p.text[at:])
 			x.seeds[seed] = append(x.seeds[seed], place{p, at})
 		}
+	}
+	for text := range weak {
+		x.weak = append(x.weak, text)
+		joined.WriteString(text)
+		joined.WriteByte(0)
 	}
 	x.joined = joined.String()
 	return x
@@ -40,30 +67,34 @@ func window(s string) uint64 {
 	return uint64(s[0])<<40 | uint64(s[1])<<32 | uint64(s[2])<<24 | uint64(s[3])<<16 | uint64(s[4])<<8 | uint64(s[5])
 }
 
-// marks says of each byte of s whether it belongs to a forbidden piece; nil when none does.
-func (x *index) marks(s string) []bool {
-	if len(x.seeds) == 0 {
-		return nil
-	}
+// marks says of each byte of s whether it belongs to a forbidden piece; nil when none does. before is what stood in front
+// of s: it makes a value of a weak one.
+func (x *index) marks(before, s string) []bool {
 	var marks []bool
-	marked := 0 // every mark so far ends here or before
-	for at := 0; at+Shortest <= len(s); at++ {
+	mark := func(from, to int) {
+		if marks == nil {
+			marks = make([]bool, len(s))
+		}
+		for i := max(from, 0); i < to; i++ {
+			marks[i] = true
+		}
+	}
+	marked := 0 // every mark of a piece so far ends here or before
+	for at := 0; len(x.seeds) > 0 && at+Shortest <= len(s); at++ {
 		for _, p := range x.seeds[window(s[at:])] {
 			if at > 0 && p.at > 0 && s[at-1] == p.text[p.at-1] {
 				continue // found from the byte before; without this a secret of one repeated letter takes forever
 			}
-			n := common(s[at:], p.text[p.at:])
-			if n < p.need || at+n <= marked {
+			n := shared(s[at:], p.text[p.at:])
+			if n < p.need || at+n <= marked || n < len(p.text) && isPartOf(x.words, p.text[p.at:p.at+n]) {
 				continue
 			}
-			if marks == nil {
-				marks = make([]bool, len(s))
-			}
-			for i := max(at, marked); i < at+n; i++ {
-				marks[i] = true
-			}
+			mark(max(at, marked), at+n)
 			marked = at + n
 		}
+	}
+	if len(x.weak) > 0 {
+		x.markWeak(before+s, func(from, to int) { mark(from-len(before), to-len(before)) })
 	}
 	return marks
 }
@@ -78,7 +109,7 @@ func (x *index) open(s string) int {
 	return n
 }
 
-func common(a, b string) int {
+func shared(a, b string) int {
 	n := min(len(a), len(b))
 	for i := range n {
 		if a[i] != b[i] {

@@ -210,6 +210,8 @@ func TestSecretsOfASettingAreItsValueAndThePasswordInAURL(t *testing.T) {
 func FuzzWriter(f *testing.F) {
 	f.Add("the password is hunter2hunter2 here", "hunter2hunter2", uint16(20), uint16(3))
 	f.Add("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaa", uint16(7), uint16(1))
+	f.Add("PASSWORD=abc, abc \"password\": \"", "abc", uint16(10), uint16(2))
+	f.Add("DB_PASSWORD=postgres;postgres://postgres:", "postgres", uint16(14), uint16(5))
 	f.Add("ab\ncd\nefgh", "ab\ncd\nef", uint16(3), uint16(6))
 	f.Add("", "\n\nabcdef\n\nghijkl", uint16(3), uint16(6))
 	f.Add("secret: "+canary+canary[4:]+"\n", canary, uint16(11), uint16(17))
@@ -234,7 +236,7 @@ func FuzzWriter(f *testing.F) {
 		if want := r.String(text); out.String() != want {
 			t.Errorf("split at %d and %d: %q, want %q", a, b, out.String(), want)
 		}
-		if len(strings.TrimSpace(secret)) >= Shortest && strings.Contains(out.String(), secret) {
+		if !isWeak(secret, nil) && strings.Contains(out.String(), secret) {
 			t.Errorf("split at %d and %d: the secret came out", a, b)
 		}
 	})

@@ -12,6 +12,7 @@ type Writer struct {
 	to       io.Writer
 
 	mu     sync.Mutex
+	before string // the end of what was passed on, as it came
 	held   []byte
 	hidden int  // so many of the first bytes held belong to a secret whose replacement is written
 	after  bool // the last byte passed belonged to a secret: one that follows directly needs no replacement of its own
@@ -52,7 +53,7 @@ func (w *Writer) pass(all bool) error {
 	if !all {
 		end -= index.open(text)
 	}
-	marks := index.marks(text)
+	marks := index.marks(w.before, text)
 	secret := func(i int) bool { return i < w.hidden || marks != nil && marks[i] }
 
 	out := make([]byte, 0, end+len(Replacement))
@@ -72,6 +73,8 @@ func (w *Writer) pass(all bool) error {
 		}
 		w.hidden = hidden
 	}
+	w.before += text[:end]
+	w.before = w.before[max(0, len(w.before)-lookBehind):]
 	w.held = append(w.held[:0], text[end:]...)
 	if len(out) == 0 {
 		return nil

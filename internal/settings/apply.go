@@ -10,6 +10,8 @@ import (
 type Applied struct {
 	Files  []string // paths, the env file last
 	Backup string   // where the old env file is; "" when there was none or nothing changed
+
+	Warnings []Problem // about what was written: a reader that we could not give access to
 }
 
 // Changes tells whether there is anything to write.
@@ -29,7 +31,7 @@ func (p *Plan) Apply(now time.Time) (Applied, error) {
 	if len(p.Missing) > 0 {
 		missing := &MissingError{}
 		for _, s := range p.Missing {
-			missing.Keys = append(missing.Keys, s.Key)
+			missing.Keys = append(missing.Keys, s.named())
 		}
 		return applied, missing
 	}
@@ -52,10 +54,11 @@ func (p *Plan) Apply(now time.Time) (Applied, error) {
 		if err := createDir(filepath.Dir(path)); err != nil {
 			return applied, err
 		}
-		if err := createFile(path, a.Value); err != nil {
+		if err := createFile(path, a.Value, a.Setting.Readers); err != nil {
 			return applied, err
 		}
 		p.Answers[i].Source = Present
+		applied.Warnings = append(applied.Warnings, a.Setting.judge(p.Dir, path)...)
 		applied.Files = append(applied.Files, path)
 	}
 	if !changed {

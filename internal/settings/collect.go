@@ -35,6 +35,8 @@ type Plan struct {
 	Missing []Setting // without a value; empty when the plan can be applied
 	Blank   []Setting // optional and never asked about yet
 
+	Warnings []Problem // about what is there: none keeps the plan from being applied
+
 	order []string // the keys as they were declared
 }
 
@@ -51,10 +53,12 @@ func (p *Plan) sort() {
 // that secret was lost, and a new one would lock the stack out of its own data.
 func Collect(dir string, settings []Setting, env *EnvFile, lookup func(string) (string, bool)) (*Plan, []string, error) {
 	plan := &Plan{Dir: dir, Env: env}
+	secret := map[string]bool{}
 	var problems []Problem
 	var missing []string
 	for _, s := range settings {
 		plan.order = append(plan.order, s.Key)
+		secret[s.Key] = secret[s.Key] || s.File == "" && s.IsSecret()
 		answer, found, err := collect(dir, s, env, lookup)
 		var refused *RefusedError
 		switch {
@@ -64,13 +68,17 @@ func Collect(dir string, settings []Setting, env *EnvFile, lookup func(string) (
 			return nil, nil, err
 		case found:
 			plan.Answers = append(plan.Answers, answer)
+			if s.File != "" && answer.Source == Present {
+				plan.Warnings = append(plan.Warnings, s.judge(dir, s.path(dir))...)
+			}
 		case s.Optional:
 			plan.Blank = append(plan.Blank, s)
 		default:
 			plan.Missing = append(plan.Missing, s)
-			missing = append(missing, s.Key)
+			missing = append(missing, s.named())
 		}
 	}
+	plan.Warnings = append(env.Warnings(secret), plan.Warnings...)
 	return plan, missing, refuse(problems...)
 }
 
@@ -88,7 +96,7 @@ func collect(dir string, s Setting, env *EnvFile, lookup func(string) (string, b
 		return Answer{}, false, refuse(Problem{Path: place, Key: s.Key, Why: "is blank where a secret belongs",
 			Remedy: "restore " + s.where() + " from a backup; only where the stack has no data yet, remove it to have it made anew"})
 	case !blank:
-		if err := s.Check(value); err != nil {
+		if err := s.valid(value); err != nil {
 			return Answer{}, false, refuse(Problem{Path: place, Key: s.Key, Why: err.Error(), Remedy: "edit " + place})
 		}
 		return Answer{s, value, Present}, true, nil
@@ -97,8 +105,11 @@ func collect(dir string, s Setting, env *EnvFile, lookup func(string) (string, b
 		if strings.TrimSpace(value) == "" {
 			return Answer{}, false, refuse(Problem{Key: s.Key, Why: "is blank; from the environment"})
 		}
-		if err := s.Check(value); err != nil {
+		if err := s.valid(value); err != nil {
 			return Answer{}, false, refuse(Problem{Key: s.Key, Why: err.Error() + "; from the environment"})
+		}
+		if err := s.Check(value); err != nil {
+			return Answer{}, false, refuse(Problem{Key: s.Key, Why: err.Error() + "; from the environment", Remedy: "in " + env.Path() + ", " + inDoubleQuotes})
 		}
 		return Answer{s, s.normal(value), Environment}, true, nil
 	}
@@ -129,7 +140,7 @@ func present(dir string, s Setting, env *EnvFile) (value, path string, err error
 			return "", "", err
 		}
 	}
-	data, err := readPrivate(path)
+	data, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", "", nil
 	}

@@ -6,71 +6,74 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"slipway/checkpoints"
+	"slipway/internal/regular"
 )
 
-// largestEnvFile bounds what is read: no env file is as large, but a wrong path may be.
-const largestEnvFile = 1 << 20
-
-// EnvFile is an env file as the operator wrote it, with order and comments. Its values are those that godotenv, Compose
-// and bash all read; a file they do not read alike is refused.
+// EnvFile is an env file as the operator wrote it, with order and comments. Its values are those that Compose reads, and
+// so those that arrive; what is written into it, godotenv and bash read alike.
 type EnvFile struct {
 	path       string
-	loaded     []byte // what the file held when it was read; nil when there was none
+	lookup     func(string) (string, bool)
+	info       fs.FileInfo // of what was read; nil when there was none
+	loaded     []byte      // what the file held when it was read; nil when there was none
 	statements []statement
+	values     map[string]string
 }
 
-// ReadEnvFile reads the file at path, or returns an empty one when there is none. A *RefusedError lists everything that is
-// wrong with it.
-func ReadEnvFile(path string) (*EnvFile, error) {
+// ReadEnvFile reads the file at path, or returns an empty one when there is none. Variables in its values are looked up in
+// the environment, then in the lines before. A *RefusedError lists everything that is wrong with it.
+func ReadEnvFile(path string, lookup func(string) (string, bool)) (*EnvFile, error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // written in its place, and the link stays
 	}
-	data, err := readPrivate(path)
+	data, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &EnvFile{path: path}, nil
+		return &EnvFile{path: path, lookup: lookup}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return ParseEnv(path, data)
+	file, err := ParseEnv(path, data, lookup)
+	if err != nil {
+		return nil, err
+	}
+	if file.info, err = os.Stat(path); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, bare(err))
+	}
+	return file, nil
 }
 
 // ParseEnv reads the content of an env file; path is where it is written to and what errors name.
-func ParseEnv(path string, data []byte) (*EnvFile, error) {
-	statements, problems := parse(path, data)
+func ParseEnv(path string, data []byte, lookup func(string) (string, bool)) (*EnvFile, error) {
+	statements, values, problems := parse(path, data, lookup)
 	if problems != nil {
 		return nil, refuse(problems...)
 	}
-	return &EnvFile{path: path, loaded: data, statements: statements}, nil
+	return &EnvFile{path: path, lookup: lookup, loaded: data, statements: statements, values: values}, nil
 }
 
-// readPrivate reads a regular file that nobody but its owner can read.
-func readPrivate(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, bare(err))
-	}
+// readFile reads a file that the operator names; what is none is refused.
+func readFile(path string) ([]byte, error) {
+	data, err := regular.Read(path)
 	switch {
-	case info.IsDir():
-		return nil, refuse(Problem{Path: path, Why: "is a directory; a file is needed in its place", Remedy: "rmdir " + path})
-	case !info.Mode().IsRegular():
-		return nil, refuse(Problem{Path: path, Why: "is not a regular file"})
-	case info.Mode().Perm()&^0o600 != 0:
-		why := fmt.Sprintf("has mode %04o; secrets need 0600", info.Mode().Perm())
-		return nil, refuse(Problem{Path: path, Why: why, Remedy: "chmod 600 " + path})
-	case info.Size() > largestEnvFile:
-		return nil, refuse(Problem{Path: path, Why: "is larger than 1 MiB"})
+	case errors.Is(err, regular.ErrDirectory):
+		problem := Problem{Path: path, Why: regular.ErrDirectory.Error()}
+		if entries, err := os.ReadDir(path); err == nil && len(entries) == 0 {
+			problem.Remedy = "rmdir " + path
+		}
+		return nil, refuse(problem)
+	case errors.Is(err, regular.ErrNotRegular):
+		return nil, refuse(Problem{Path: path, Why: regular.ErrNotRegular.Error()})
+	case errors.Is(err, regular.ErrTooLarge):
+		return nil, refuse(Problem{Path: path, Why: regular.ErrTooLarge.Error()})
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, bare(err))
-	}
-	return data, nil
+	return data, err
 }
 
 // bare returns the reason alone; the message names the operation and the path already.
@@ -88,11 +91,11 @@ func (f *EnvFile) Path() string { return f.path }
 // Exists tells whether the file was there when it was read.
 func (f *EnvFile) Exists() bool { return f.loaded != nil }
 
-// Keys returns the keys in the order of the file.
+// Keys returns the keys in the order of the file, each once.
 func (f *EnvFile) Keys() []string {
 	var keys []string
 	for _, s := range f.statements {
-		if s.key != "" {
+		if s.key != "" && !slices.Contains(keys, s.key) {
 			keys = append(keys, s.key)
 		}
 	}
@@ -101,59 +104,70 @@ func (f *EnvFile) Keys() []string {
 
 // Get returns the value of a key, and whether the file has the key.
 func (f *EnvFile) Get(key string) (string, bool) {
-	at := f.find(key)
-	if at < 0 {
-		return "", false
-	}
-	return f.statements[at].value, true
+	value, found := f.values[key]
+	return value, found
 }
+
+var settable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Set puts the value in the place of the key, or at the end. It refuses a value that no quotes make godotenv, Compose and
 // bash read alike; the error names the key only.
 func (f *EnvFile) Set(key, value string) error {
-	if !keyName.MatchString(key) || bashOwns[key] {
+	if !settable.MatchString(key) {
 		return refuse(Problem{Path: f.path, Key: fmt.Sprintf("%q", key), Why: "is no name that an env file can set"})
 	}
 	text, err := quote(value)
 	if err != nil {
-		return refuse(Problem{Path: f.path, Key: key, Why: err.Error()})
+		return refuse(Problem{Path: f.path, Key: key, Why: err.Error(), Remedy: "in " + f.path + ", " + inDoubleQuotes})
 	}
-	s := statement{raw: key + "=" + text + "\n", key: key, value: value}
-	if at := f.find(key); at >= 0 {
-		f.statements[at] = s
-		return nil
+	statements := slices.Clone(f.statements)
+	s := statement{raw: key + "=" + text + "\n", key: key}
+	if at := last(statements, key); at >= 0 {
+		statements[at] = s
+	} else {
+		if end := len(statements) - 1; end >= 0 && !strings.HasSuffix(statements[end].raw, "\n") && statements[end].raw != "\ufeff" {
+			statements[end].raw += "\n"
+		}
+		statements = append(statements, s)
 	}
-	if last := len(f.statements) - 1; last >= 0 && !strings.HasSuffix(f.statements[last].raw, "\n") {
-		f.statements[last].raw += "\n"
+	again, err := ParseEnv(f.path, encode(statements), f.lookup)
+	if err != nil {
+		return err
 	}
-	f.statements = append(f.statements, s)
+	f.statements, f.values = again.statements, again.values
 	return nil
 }
 
-func (f *EnvFile) find(key string) int {
-	return slices.IndexFunc(f.statements, func(s statement) bool { return key != "" && s.key == key })
+// last is the place of the key's statement that counts; -1 where there is none.
+func last(statements []statement, key string) int {
+	for at, s := range slices.Backward(statements) {
+		if s.key == key {
+			return at
+		}
+	}
+	return -1
 }
 
 // Encode returns the content of the file.
-func (f *EnvFile) Encode() []byte {
+func (f *EnvFile) Encode() []byte { return encode(f.statements) }
+
+func encode(statements []statement) []byte {
 	var out strings.Builder
-	for _, s := range f.statements {
+	for _, s := range statements {
 		out.WriteString(s.raw)
 	}
 	return []byte(out.String())
 }
 
-// Write puts the file in place, atomically and durably, with mode 0600, and keeps the old one beside it as
-// NAME.<UTC time>.bak, whose path it returns. Where nothing changed it writes nothing.
+// Write puts the file in place, atomically and durably, and keeps the old one beside it as NAME.<UTC time>.bak, whose path
+// it returns. Only the owner can read it, and the group where it could and others could not. Where nothing changed it
+// writes nothing.
 func (f *EnvFile) Write(now time.Time) (backup string, err error) {
 	data := f.Encode()
 	if f.loaded != nil && string(data) == string(f.loaded) {
 		return "", nil
 	}
-	if _, problems := parse(f.path, data); problems != nil {
-		return "", refuse(problems...)
-	}
-	onDisk, err := readPrivate(f.path)
+	onDisk, err := readFile(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && f.loaded == nil:
 		// the first one
@@ -173,7 +187,28 @@ func (f *EnvFile) Write(now time.Time) (backup string, err error) {
 		return "", err
 	}
 	f.loaded = data
-	return backup, nil
+	return backup, f.keepAccess(backup)
+}
+
+// keepAccess gives the new file the owner and group of the old one, as far as we may, and closes the old one's copy.
+func (f *EnvFile) keepAccess(backup string) error {
+	if f.info == nil {
+		return nil
+	}
+	perm := 0o600 | f.info.Mode().Perm()&0o070
+	if f.info.Mode().Perm()&0o007 != 0 {
+		perm = 0o600 // what everybody could do is no choice of a group
+	}
+	if os.Chown(f.path, ownerOf(f.info), groupOf(f.info)) != nil && os.Chown(f.path, -1, groupOf(f.info)) != nil {
+		perm = 0o600 // the group would be another one
+	}
+	if err := os.Chmod(f.path, perm); err != nil {
+		return fmt.Errorf("close %s: %w", f.path, bare(err))
+	}
+	if backup != "" && perm == 0o600 && os.Chmod(backup, perm) != nil && f.info.Mode().Perm()&0o007 != 0 {
+		return fmt.Errorf("%s can be read by everybody, and is not ours to close", backup)
+	}
+	return nil
 }
 
 // keep gives the old file a second name. That needs no space on the disk, and replacing the first name leaves it alone.
@@ -190,26 +225,4 @@ func keep(path string, now time.Time) (string, error) {
 		}
 		backup = fmt.Sprintf("%s-%d.bak", name, n)
 	}
-}
-
-// quote returns the value as it stands behind the =.
-func quote(value string) (string, error) {
-	switch {
-	case strings.ContainsAny(value, "\n\r"):
-		return "", errors.New("holds a line break, which an env file cannot keep")
-	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f || r == 0xfffd || r == 0xfeff }):
-		return "", errors.New("holds a control character")
-	case !strings.ContainsFunc(value, func(r rune) bool { return !isPlain(r) }):
-		return value, nil
-	}
-	for _, mark := range []string{"'", `"`} {
-		text := mark + value + mark
-		s, rest, err := next("KEY=" + text)
-		if err == nil && rest == "" && s.value == value {
-			if compare("", []byte(s.raw), []statement{s}) == nil {
-				return text, nil
-			}
-		}
-	}
-	return "", errors.New("cannot be written so that godotenv, Compose and bash read it alike: it holds a single quote beside $, ` or \", or a backslash at its end")
 }

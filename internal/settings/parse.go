@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
-	"github.com/joho/godotenv"
+	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/sirupsen/logrus"
 )
 
 // A statement is a piece of an env file that is kept as it is: an assignment, or a comment or blank line without a key.
@@ -18,193 +19,157 @@ type statement struct {
 	raw   string // with its newline
 	line  int
 	key   string
-	value string
+	text  string // the value as it is written, before variables are replaced in it
+	quote byte   // what it stands in: ', " or 0
+	after string // the key in the same line behind whose closing quote this one begins
+	bad   error  // why it is none
 }
 
-var (
-	keyName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	assignment = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([^=]*?)=`)
-	trailer    = regexp.MustCompile(`^[ \t]*(?:[ \t]#[^\n]*)?(?:\n|$)`)
+// inDoubleQuotes is the form in which Compose reads any text as it is.
+const inDoubleQuotes = `write the value in double quotes, with a \ before each ", $ and \ in it`
 
-	// bash refuses to set these, or gives them values of its own.
-	bashOwns = map[string]bool{"UID": true, "EUID": true, "PPID": true, "SHELLOPTS": true, "BASHOPTS": true, "BASH_VERSINFO": true, "GROUPS": true}
+var (
+	blanks = " \t\v\f\r\u0085\u00a0" // what Compose takes for a space inside a line
+	export = regexp.MustCompile(`^export[\s\v\x{85}\x{a0}]+`)
+	name   = regexp.MustCompile(`^[\pL\pN_.\[\]-]+$`)
 )
 
-// parse splits an env file into statements and finds everything in it that godotenv, Compose and bash do not read alike.
-// The first two are asked; of bash's language only a part is accepted whose meaning is the same in all three: a plain
-// word, 'anything without a quote', "anything without $, `, \ or quote".
-func parse(path string, data []byte) ([]statement, []Problem) {
-	if problems := checkBytes(path, data); problems != nil {
-		return nil, problems
+// parse reads an env file: where its statements are, so that one can be replaced, and the values, which are those that
+// Compose's own parser reads.
+func parse(path string, data []byte, lookup func(string) (string, bool)) ([]statement, map[string]string, []Problem) {
+	if at := bytes.IndexByte(data, 0); at >= 0 {
+		return nil, nil, []Problem{{Path: path, Line: 1 + bytes.Count(data[:at], []byte("\n")), Why: "holds a zero byte; it is no text file"}}
 	}
-	var statements []statement
+	logrus.SetOutput(io.Discard) // the library warns with fragments of a password that holds a dollar sign
+	statements := split(string(data))
+	values, err := dotenv.ParseWithLookup(bytes.NewReader(data), lookup)
 	var problems []Problem
-	seen := map[string]int{}
-	text, line := string(data), 1
+	for _, s := range statements {
+		if problem := s.problem(values, err, lookup); problem != nil {
+			problem.Path, problem.Line = path, s.line
+			problems = append(problems, *problem)
+		}
+	}
+	if err != nil && problems == nil { // its text quotes what it cannot read
+		problems = []Problem{{Path: path, Why: "cannot be read by Compose"}}
+	}
+	return statements, values, problems
+}
+
+// split cuts an env file into statements, at the places where Compose's parser does.
+func split(text string) []statement {
+	var statements []statement
+	line, after := 1, ""
+	if rest, found := strings.CutPrefix(text, "\ufeff"); found {
+		statements, text = []statement{{raw: "\ufeff", line: 1}}, rest
+	}
 	for text != "" {
-		s, rest, err := next(text)
-		s.line = line
-		switch first, repeated := seen[s.key]; {
-		case err != nil:
-			problems = append(problems, Problem{Path: path, Line: line, Key: s.key, Why: err.Error()})
-		case s.key != "" && repeated:
-			problems = append(problems, Problem{Path: path, Line: line, Key: s.key, Why: fmt.Sprintf("is already set in line %d", first)})
-		case s.key != "":
-			seen[s.key] = line
+		s := next(text)
+		s.line, s.after = line, after
+		after = ""
+		if s.quote != 0 && !strings.HasSuffix(s.raw, "\n") {
+			after = s.key
 		}
 		statements = append(statements, s)
 		line += strings.Count(s.raw, "\n")
-		text = rest
+		text = text[len(s.raw):]
 	}
-	if problems == nil {
-		problems = compare(path, data, statements)
-	}
-	return statements, problems
+	return statements
 }
 
-// checkBytes refuses what no line of a text file holds.
-func checkBytes(path string, data []byte) []Problem {
-	problem := func(at int, why, remedy string) []Problem {
-		return []Problem{{Path: path, Line: 1 + bytes.Count(data[:at], []byte("\n")), Why: why, Remedy: remedy}}
-	}
-	if bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) {
-		return problem(0, "starts with a byte order mark, which becomes a part of the first key", `sed -i '1s/^\xef\xbb\xbf//' `+path)
-	}
-	if at := bytes.IndexByte(data, '\r'); at >= 0 {
-		return problem(at, "has Windows line ends, which bash makes a part of the value", `sed -i 's/\r$//' `+path)
-	}
-	if at := bytes.IndexByte(data, 0); at >= 0 {
-		return problem(at, "holds a zero byte; it is no text file", "")
-	}
-	for at := 0; at < len(data); {
-		r, size := utf8.DecodeRune(data[at:])
-		if r == utf8.RuneError && size == 1 {
-			return problem(at, "is not UTF-8", "")
-		}
-		at += size
-	}
-	return nil
-}
-
-// next cuts the first statement off the text. The error names what is wrong with it and holds nothing of its value.
-func next(text string) (statement, string, error) {
+// next cuts the first statement off the text. It ends with its line; behind a quote, only where nothing but a comment follows.
+func next(text string) statement {
 	line, _, _ := strings.Cut(text, "\n")
-	whole := len(line)
-	if whole < len(text) {
-		whole++
-	}
+	whole := min(len(line)+1, len(text))
 	s := statement{raw: text[:whole]}
-	if word := strings.TrimLeft(line, " \t"); word == "" || word[0] == '#' {
-		return s, text[whole:], nil
+	word := strings.TrimLeft(line, blanks)
+	if word == "" || word[0] == '#' {
+		return s
 	}
-	found := assignment.FindStringSubmatch(line)
-	if found == nil {
-		return s, text[whole:], errors.New("the line is neither KEY=value nor a comment")
-	}
-	if !keyName.MatchString(found[1]) {
-		return s, text[whole:], errors.New("the name before = is not made of letters, digits and underscores alone")
-	}
-	s.key = found[1]
-	if bashOwns[s.key] {
-		return s, text[whole:], errors.New("bash keeps this name for itself")
-	}
-	value := text[len(found[0]):]
-	if value != "" && (value[0] == '\'' || value[0] == '"') {
-		var size int
-		var err error
-		s.value, size, err = quoted(value)
-		s.raw = text[:len(found[0])+size]
-		return s, text[len(s.raw):], err
-	}
-	var err error
-	s.value, err = plain(line[len(found[0]):])
-	return s, text[whole:], err
-}
-
-// quoted reads a value in quotes at the beginning of text, and what follows it on its last line. Where the quote is not
-// closed it takes all of the text: what follows may be the rest of a secret, and must not be read as keys.
-func quoted(text string) (value string, size int, err error) {
-	mark := text[:1]
-	end := strings.Index(text[1:], mark)
+	word = export.ReplaceAllString(word, "")
+	end := strings.IndexAny(word, "=:")
 	if end < 0 {
-		return "", len(text), errors.New("its quote is never closed")
+		if !name.MatchString(strings.TrimRight(word, blanks)) || whole == len(line) {
+			s.bad = errors.New("the line is neither KEY=value nor a comment")
+		}
+		return s // a name alone is taken from the environment
 	}
-	value = text[1 : 1+end]
-	tail := trailer.FindString(text[end+2:])
-	size = end + 2 + len(tail)
-	stray := tail == "" && text[end+2:] != ""
-	if stray {
-		size = len(text)
-		if stop := strings.IndexByte(text[end+2:], '\n'); stop >= 0 {
-			size = end + 2 + stop + 1
+	key := strings.TrimRight(word[:end], blanks)
+	if !name.MatchString(key) {
+		s.bad = errors.New("the name before = is not made of letters, digits and underscores alone")
+		return s
+	}
+	s.key = key
+	start := len(line) - len(strings.TrimLeft(word[end+1:], blanks))
+	if start == len(line) || line[start] != '\'' && line[start] != '"' {
+		value, _, _ := strings.Cut(line[start:], " #")
+		s.text = strings.TrimSpace(value)
+		return s
+	}
+	s.quote = line[start]
+	size := quoted(text[start:])
+	if size < 0 {
+		s.raw, s.bad = text, errors.New("its quote is never closed") // what follows may be the rest of a secret
+		return s
+	}
+	s.text = text[start+1 : start+size-1]
+	tail, _, ended := strings.Cut(text[start+size:], "\n")
+	s.raw = text[:start+size]
+	if rest := strings.TrimLeft(tail, blanks); rest == "" || rest[0] == '#' {
+		s.raw = text[:start+size+len(tail)]
+		if ended {
+			s.raw += "\n"
 		}
 	}
-	switch {
-	case stray && strings.Contains(value, "\n"):
-		return "", len(text), errors.New("its quote is not closed in its line")
-	case mark == `"` && strings.ContainsAny(value, "$`\\"):
-		return "", size, errors.New("holds $, ` or \\ in double quotes, which are not read alike: use single quotes")
-	case strings.HasSuffix(value, `\`):
-		return "", size, errors.New("ends with a backslash before its quote, which is not read alike")
-	case stray:
-		return "", size, errors.New("something follows its closing quote")
-	}
-	return value, size, nil
+	return s
 }
 
-// plain reads a value without quotes from the rest of its line.
-func plain(rest string) (string, error) {
-	value := rest
-	if at := strings.Index(rest, " #"); at >= 0 {
-		value = rest[:at]
-	}
-	trimmed := strings.TrimRight(value, " \t")
-	switch {
-	case trimmed == "" && strings.Contains(rest, "#"):
-		return "", errors.New("is blank with a comment behind it, which is not read alike")
-	case strings.TrimLeft(trimmed, " \t") != trimmed:
-		return "", errors.New("has a space after =, which bash takes for the end of the value")
-	case strings.ContainsAny(trimmed, " \t"):
-		return "", errors.New("holds a space without quotes: put it in single quotes")
-	case strings.Contains(trimmed, "$"):
-		return "", errors.New("holds a $ without quotes: put it in single quotes")
-	case strings.ContainsFunc(trimmed, func(r rune) bool { return !isPlain(r) && r != '#' }):
-		return "", errors.New("holds a character that needs single quotes")
-	}
-	return trimmed, nil
-}
-
-// isPlain tells whether bash, Compose and godotenv take the character for itself, without quotes, anywhere in a value.
-func isPlain(r rune) bool {
-	switch {
-	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
-		return true
-	case r < unicode.MaxASCII:
-		return strings.ContainsRune("_@%+,./:=-", r)
-	}
-	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)
-}
-
-// compare asks the two parsers. Their errors quote what they cannot read, so nothing of them is passed on.
-func compare(path string, data []byte, statements []statement) []Problem {
-	first, err := godotenv.UnmarshalBytes(data)
-	if err != nil {
-		return []Problem{{Path: path, Why: "cannot be read by godotenv"}}
-	}
-	second, err := dotenv.UnmarshalBytesWithLookup(data, nil)
-	if err != nil {
-		return []Problem{{Path: path, Why: "cannot be read by Compose"}}
-	}
-	var problems []Problem
-	for _, s := range statements {
-		if s.key != "" && (first[s.key] != s.value || second[s.key] != s.value) {
-			problems = append(problems, Problem{Path: path, Line: s.line, Key: s.key, Why: "is not read alike by godotenv, Compose and bash: put it in single quotes"})
+// quoted returns the length of what is in quotes at the beginning of the text; -1 where they are never closed.
+func quoted(text string) int {
+	for at := 1; at < len(text); at++ {
+		switch text[at] {
+		case '\\':
+			at++
+		case text[0]:
+			return at + 1
 		}
-		delete(first, s.key)
-		delete(second, s.key)
 	}
-	if problems == nil && len(first)+len(second) > 0 {
-		problems = append(problems, Problem{Path: path, Why: "holds a line that godotenv or Compose reads as a setting and bash does not"})
-	}
-	return problems
+	return -1
 }
+
+// problem says why the statement cannot be used, without its value. failed is what Compose says of the whole file.
+func (s statement) problem(values map[string]string, failed error, lookup func(string) (string, bool)) *Problem {
+	switch {
+	case s.bad != nil && s.after != "":
+		return &Problem{Key: s.after, Why: "something follows its closing quote", Remedy: "put all of the value in one pair of quotes, with a \\ before each such quote in it"}
+	case s.bad != nil && s.key != "":
+		return &Problem{Key: s.key, Why: s.bad.Error(), Remedy: "close it; or, where the quote belongs to the value, " + inDoubleQuotes}
+	case s.bad != nil:
+		return &Problem{Why: s.bad.Error()}
+	case !utf8.ValidString(values[s.key]):
+		return &Problem{Key: s.key, Why: "is not UTF-8; the service would get other characters"}
+	case failed == nil || s.key == "":
+		return nil
+	}
+	_, err := dotenv.ParseWithLookup(strings.NewReader(s.raw), func(key string) (string, bool) {
+		if value, found := lookup(key); found {
+			return value, true
+		}
+		value, found := values[key]
+		return value, found
+	})
+	var required *template.MissingRequiredError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &required):
+		return &Problem{Key: s.key, Why: "needs a variable that is not set", Remedy: literal}
+	}
+	return &Problem{Key: s.key, Why: "holds a ${ that begins no variable", Remedy: literal}
+}
+
+// literal is how to write a dollar sign, in quotes or not; in single quotes it is one already.
+const literal = "where a $ belongs to the value, write it as $$"
+
+// String keeps the values out of whatever prints a statement.
+func (s statement) String() string { return fmt.Sprintf("line %d: %s", s.line, s.key) }

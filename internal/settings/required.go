@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -24,23 +25,24 @@ func Required(model []byte, dir string, declared []Setting) ([]Setting, error) {
 	if err := json.Unmarshal(model, &document); err != nil {
 		return nil, fmt.Errorf("read the compose model: %w", err)
 	}
-	keys, files := map[string]bool{}, map[string]bool{}
-	for _, s := range declared {
-		keys[s.Key] = true
+	// A variable and a file are two values, even under one name.
+	variables, files := map[string]bool{}, map[string]bool{}
+	known := func(s Setting) bool {
+		place, name := variables, s.Key
 		if s.File != "" {
-			files[s.path(dir)] = true
+			place, name = files, s.path(dir)
 		}
+		defer func() { place[name] = true }()
+		return place[name]
+	}
+	for _, s := range declared {
+		known(s)
 	}
 	var found []Setting
 	add := func(s Setting) {
-		if keys[s.Key] || s.File != "" && files[s.path(dir)] {
-			return
+		if !known(s) {
+			found = append(found, s)
 		}
-		keys[s.Key] = true
-		if s.File != "" {
-			files[s.path(dir)] = true
-		}
-		found = append(found, s)
 	}
 	for name, variable := range template.ExtractVariables(document, nil) {
 		if variable.Required {
@@ -58,7 +60,9 @@ func Required(model []byte, dir string, declared []Setting) ([]Setting, error) {
 		}
 	}
 	// Maps have no order of their own, and the operator's questions need one.
-	slices.SortFunc(found, func(a, b Setting) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(found, func(a, b Setting) int {
+		return cmp.Or(strings.Compare(a.Key, b.Key), strings.Compare(a.File, b.File))
+	})
 	return found, nil
 }
 

@@ -1,10 +1,15 @@
 package settings
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"slipway/internal/composelint"
 )
 
 // model is what docker compose config --no-interpolate --format json printed for a stack of two services.
@@ -60,7 +65,7 @@ func TestValuesFindsEverySecretEvenInABrokenFile(t *testing.T) {
 		write(t, filepath.Join(dir, ".env"), env, 0o644)
 		write(t, filepath.Join(dir, "secrets/a"), "canary-six\n", 0o600)
 		write(t, filepath.Join(dir, "other/file"), "canary-seven", 0o600)
-		got, err := Values(dir, filepath.Join(dir, ".env"), declared)
+		got, err := Values(dir, filepath.Join(dir, ".env"), declared, composelint.Named{Secrets: []string{filepath.Join(dir, "secrets/a")}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,12 +86,98 @@ func TestValuesFindsEverySecretEvenInABrokenFile(t *testing.T) {
 
 func TestValuesOfAStackWithoutSecretsIsEmpty(t *testing.T) {
 	dir := t.TempDir()
-	if got, err := Values(dir, filepath.Join(dir, ".env"), []Setting{{Key: "X", File: "secrets/x"}}); len(got) > 0 || err != nil {
+	if got, err := Values(dir, filepath.Join(dir, ".env"), []Setting{{Key: "X", File: "secrets/x"}}, composelint.Named{Secrets: []string{filepath.Join(dir, "none")}}); len(got) > 0 || err != nil {
 		t.Errorf("%d values, %v", len(got), err)
 	}
-	write(t, filepath.Join(dir, "secrets"), "a file in its place", 0o600)
-	if _, err := Values(dir, "", nil); err == nil || !strings.Contains(err.Error(), "secrets") {
-		t.Errorf("the error is %v", err)
+}
+
+// TestCaseG7OnlyWhatIsNamedAsASecretIsLearned has a README and a placeholder in secrets/.
+func TestCaseG7OnlyWhatIsNamedAsASecretIsLearned(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	write(t, path("secrets/README.md"), "This folder holds the secrets of the deployment.\n", 0o644)
+	write(t, path("secrets/db.example"), "put the password here\n", 0o644)
+	write(t, path("secrets/declared"), "canary-one", 0o600)
+	write(t, path("elsewhere/named"), "canary-two", 0o600)
+	write(t, path("web.env"), "SMTP_PASSWORD=pa$canary\nTITLE=the shop\nLICENCE=canary-five\n", 0o600)
+	got, err := Values(dir, path(".env"), []Setting{{Key: "X", File: "secrets/declared"}},
+		composelint.Named{Secrets: []string{path("elsewhere/named")}, EnvFiles: []string{path("web.env")}, Variables: []string{"LICENCE"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(got)
+	if want := []string{"canary-five", "canary-one", "canary-two", "pa", "pa$canary"}; !slices.Equal(slices.Compact(got), want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestCaseF7ASecretThatIsAPipeIsAnErrorAtOnce would wait for ever for somebody to write into it.
+func TestCaseF7ASecretThatIsAPipeIsAnErrorAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, named := range map[string]composelint.Named{"secret": {Secrets: []string{pipe}}, "env_file": {EnvFiles: []string{pipe}}} {
+		_, err := Values(dir, filepath.Join(dir, ".env"), nil, named)
+		if err == nil || err.Error() != pipe+": is not a regular file" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, read := range []func() error{
+		func() error { _, err := Values(dir, pipe, nil, composelint.Named{}); return err },
+		func() error { _, err := ReadEnvFile(pipe, nothing); return err },
+		func() error {
+			_, _, err := Collect(dir, []Setting{{Key: "X", File: "pipe"}}, open(t, filepath.Join(dir, ".env")), nothing)
+			return err
+		},
+	} {
+		var refusal *RefusedError
+		if err := read(); !errors.As(err, &refusal) || len(refusal.Problems) != 1 {
+			t.Errorf("the error is %v", err)
+		}
+	}
+}
+
+// TestCaseG8ASecretFileAndAVariableOfOneNameAreBothAskedFor has them from the compose file and from the declaration.
+func TestCaseG8ASecretFileAndAVariableOfOneNameAreBothAskedFor(t *testing.T) {
+	const both = `{"services":{"db":{"environment":{"A":"${DB_PASSWORD:?}"}}},"secrets":{"db-password":{"file":"/srv/shop/secrets/db_password"}}}`
+	for name, c := range map[string]struct {
+		declared []Setting
+		want     string
+	}{
+		"nothing declared":  {nil, "DB_PASSWORD|DB_PASSWORD secrets/db_password"},
+		"variable declared": {[]Setting{{Key: "DB_PASSWORD"}}, "DB_PASSWORD secrets/db_password"},
+		"file declared":     {[]Setting{{Key: "DB_PASSWORD", File: "secrets/db_password"}}, "DB_PASSWORD"},
+		"both declared":     {[]Setting{{Key: "DB_PASSWORD", File: "secrets/db_password"}, {Key: "DB_PASSWORD"}}, ""},
+	} {
+		found, err := Required([]byte(both), "/srv/shop", c.declared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, s := range found {
+			got = append(got, strings.TrimSpace(s.Key+" "+s.File))
+		}
+		if strings.Join(got, "|") != c.want {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+	dir := t.TempDir()
+	found, _ := Required([]byte(strings.ReplaceAll(both, "/srv/shop", dir)), dir, nil)
+	_, missing, err := Collect(dir, found, open(t, filepath.Join(dir, ".env")), nothing)
+	if got := strings.Join(missing, ", "); got != "DB_PASSWORD, DB_PASSWORD (secrets/db_password)" || err != nil {
+		t.Errorf("missing: %s, %v", got, err)
+	}
+	plan, _, err := Collect(dir, found, open(t, filepath.Join(dir, ".env")), environment(map[string]string{"DB_PASSWORD": canary}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plan.Apply(now); err != nil {
+		t.Fatal(err)
+	}
+	if read(t, filepath.Join(dir, ".env")) != "DB_PASSWORD="+canary+"\n" || read(t, filepath.Join(dir, "secrets/db_password")) != canary {
+		t.Error("one of them was not written")
 	}
 }
 

@@ -3,7 +3,7 @@
 // A stack declares its settings in plain Go; what its compose model requires and nobody declared is found by [Required].
 // [Collect] decides where each value comes from, [Prompt] asks for what is missing, and [Plan.Apply] writes it:
 //
-//	file, err := settings.ReadEnvFile(".env.production")
+//	file, err := settings.ReadEnvFile(".env.production", os.LookupEnv)
 //	plan, missing, err := settings.Collect(dir, declared, file, os.LookupEnv)
 //	err = prompt.Run(ctx, plan)       // on a terminal
 //	applied, err := plan.Apply(time.Now())
@@ -28,6 +28,7 @@ type Setting struct {
 	Secret    bool                // never shown; implied by Generate, File and a Key that is named like a secret
 	Generate  int                 // the length of a secret of letters and digits, made when there is none
 	File      string              // "secrets/db_password": the value lives in this file and not in the env file
+	Readers   []int               // of File: the uids that containers read it as; nil where they are not known
 	Validate  func(string) error  // says why a value is refused, in one sentence
 	Normalize func(string) string // the form in which a valid value is kept, as [ASCII] for a domain
 	Optional  bool                // may be left blank
@@ -38,8 +39,17 @@ func (s Setting) IsSecret() bool {
 	return s.Secret || s.Generate > 0 || s.File != "" || redact.SecretKey(s.Key)
 }
 
-// Check says why the value cannot be used, without repeating it.
+// Check says why the value cannot be used or written, without repeating it.
 func (s Setting) Check(value string) error {
+	if err := s.valid(value); err != nil || s.File != "" {
+		return err
+	}
+	_, err := quote(s.normal(value))
+	return err
+}
+
+// valid says why the value cannot be used, wherever it comes from.
+func (s Setting) valid(value string) error {
 	if strings.TrimSpace(value) == "" {
 		if s.Optional {
 			return nil
@@ -56,11 +66,7 @@ func (s Setting) Check(value string) error {
 			return fmt.Errorf("%s", secret.String(err.Error()))
 		}
 	}
-	if s.File != "" {
-		return nil
-	}
-	_, err := quote(s.normal(value))
-	return err
+	return nil
 }
 
 // normal returns the value as it is kept.
@@ -78,6 +84,14 @@ func (s Setting) normal(value string) string {
 func (s Setting) where() string {
 	if s.File != "" {
 		return s.File
+	}
+	return s.Key
+}
+
+// named is the key for a list of what is missing, with the file where the value belongs into one.
+func (s Setting) named() string {
+	if s.File != "" {
+		return s.Key + " (" + s.File + ")"
 	}
 	return s.Key
 }

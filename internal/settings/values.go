@@ -2,51 +2,49 @@ package settings
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
+	"slipway/internal/composelint"
 	"slipway/internal/redact"
 )
 
-// Values returns every secret value of the stack in dir, for the redactor: from its env file ("" for none), the declared
-// secret files and all files in secrets/. It also reads what [ReadEnvFile] refuses, because the refusal itself must not
-// leak. The error tells what could not be read; the values found are returned all the same.
-func Values(dir, envPath string, declared []Setting) ([]string, error) {
+// Values returns the secret values of the stack in dir, for the redactor: from its env file, from the declared secret files
+// and from what its compose files name. It also reads what [ReadEnvFile] refuses, because the refusal itself must not leak.
+// The error tells what could not be read; the values found are returned all the same.
+func Values(dir, envPath string, declared []Setting, named composelint.Named) ([]string, error) {
 	secret := map[string]bool{}
-	files := map[string]bool{}
+	files := slices.Clone(named.Secrets)
 	for _, s := range declared {
 		switch {
 		case s.File != "":
-			files[s.path(dir)] = true
+			files = append(files, s.path(dir))
 		case s.IsSecret():
 			secret[s.Key] = true
 		}
 	}
+	for _, key := range named.Variables {
+		secret[key] = true
+	}
 	var values []string
 	var failures []error
-	if envPath != "" {
-		data, err := readAny(envPath)
-		failures = append(failures, err)
-		values = append(values, envValues(string(data), secret)...)
-	}
-	entries, err := os.ReadDir(filepath.Join(dir, "secrets"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		failures = append(failures, fmt.Errorf("read %s: %w", filepath.Join(dir, "secrets"), bare(err)))
-	}
-	for _, entry := range entries {
-		if !entry.IsDir() {
-			files[filepath.Join(dir, "secrets", entry.Name())] = true
+	read := func(path string) string {
+		data, err := readFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // one that is not there has nothing to hide
+			failures = append(failures, err)
 		}
+		return string(data)
 	}
-	for path := range files {
-		data, err := readAny(path)
-		failures = append(failures, err)
-		if len(data) > 0 {
-			values = append(values, string(data))
+	for _, path := range append([]string{envPath}, named.EnvFiles...) {
+		values = append(values, envValues(read(path), secret)...)
+	}
+	slices.Sort(files)
+	for _, path := range slices.Compact(files) {
+		if value := read(path); value != "" {
+			values = append(values, value)
 		}
 	}
 	return values, errors.Join(failures...)
@@ -64,38 +62,23 @@ func (p *Plan) Secrets() []string {
 	return values
 }
 
-// readAny reads a regular file whatever its mode; one that is not there has nothing to hide.
-func readAny(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, bare(err))
-	}
-	if !info.Mode().IsRegular() || info.Size() > largestEnvFile {
-		return nil, nil
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, bare(err))
-	}
-	return data, nil
-}
-
 var loose = regexp.MustCompile(`^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*[=:]\s*(.*)$`)
 
-// envValues finds the secrets of an env file in whatever state it is: each line's value as it stands and without its
-// quotes, and any line that is no assignment, as it may be the rest of a value.
+// envValues finds the secrets of an env file in whatever state it is: as they arrive and as they are written. Where Compose
+// cannot read it, each line's value counts as it stands and without its quotes, and any line that is no assignment, as it
+// may be the rest of a value.
 func envValues(text string, secret map[string]bool) []string {
 	var values []string
-	text = strings.TrimPrefix(strings.ReplaceAll(text, "\r", "\n"), "\ufeff")
-	if statements, problems := parse("", []byte(text)); problems == nil {
+	if statements, arriving, problems := parse("", []byte(text), os.LookupEnv); problems == nil {
 		for _, s := range statements {
-			values = append(values, secretsIn(s.key, s.value, secret)...)
+			values = append(values, secretsIn(s.key, s.text, secret)...)
+		}
+		for key, value := range arriving {
+			values = append(values, secretsIn(key, value, secret)...)
 		}
 		return values
 	}
+	text = strings.TrimPrefix(strings.ReplaceAll(text, "\r", "\n"), "\ufeff")
 	for line := range strings.SplitSeq(text, "\n") {
 		found := loose.FindStringSubmatch(line)
 		switch word := strings.TrimSpace(line); {

@@ -11,13 +11,21 @@ import (
 )
 
 // createFile puts a secret at path, durably, where nothing may be yet: of two runs that make a secret at once, one fails
-// instead of taking the other's away.
-func createFile(path, secret string) error {
+// instead of taking the other's away. Its readers can read it from its first moment on, as far as we may see to that.
+func createFile(path, secret string, readers []int) error {
 	temp := path + ".new"
 	if err := checkpoints.WriteFile(temp, []byte(secret), 0o600); err != nil {
 		return err
 	}
-	err := os.Link(temp, path)
+	us := os.Geteuid()
+	want, _ := wanted(readers, us, us, isClosed(filepath.Dir(path)))
+	err := os.Chmod(temp, want.mode)
+	if want.uid != us {
+		err = errors.Join(err, os.Chown(temp, want.uid, -1))
+	}
+	if err == nil {
+		err = os.Link(temp, path)
+	}
 	if err := errors.Join(err, os.Remove(temp)); err != nil {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
@@ -26,10 +34,13 @@ func createFile(path, secret string) error {
 
 // createDir makes the directory of secret files, which nobody else may enter.
 func createDir(dir string) error {
+	if err := checkDir(dir); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("create %s: %w", dir, bare(err))
 	}
-	return checkDir(dir)
+	return nil
 }
 
 func checkDir(dir string) error {
@@ -41,9 +52,6 @@ func checkDir(dir string) error {
 		return fmt.Errorf("read %s: %w", dir, bare(err))
 	case !info.IsDir():
 		return refuse(Problem{Path: dir, Why: "is no directory; one is needed in its place"})
-	case info.Mode().Perm()&0o077 != 0:
-		why := fmt.Sprintf("has mode %04o; a directory of secrets needs 0700", info.Mode().Perm())
-		return refuse(Problem{Path: dir, Why: why, Remedy: "chmod 700 " + dir})
 	}
 	return nil
 }
