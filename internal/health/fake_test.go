@@ -22,6 +22,7 @@ type fakeEngine struct {
 	silent     bool // does not answer a look at all
 	looks      int
 	execs      int
+	askedAt    []time.Time // when healthchecks were run
 	streams    []chan compose.Event
 }
 
@@ -62,6 +63,7 @@ func (f *fakeEngine) Events(ctx context.Context) (<-chan compose.Event, error) {
 func (f *fakeEngine) Exec(ctx context.Context, id string, _ ...string) (string, int, error) {
 	f.mu.Lock()
 	f.execs++
+	f.askedAt = append(f.askedAt, time.Now())
 	hangs, c := f.hangs, f.containers[id]
 	output, code := f.answer()
 	f.mu.Unlock()
@@ -140,7 +142,7 @@ func running(id string) compose.Container {
 
 // asked gives a container a healthcheck that the engine itself runs too seldom to help.
 func asked(c compose.Container) compose.Container {
-	c.Healthcheck = &compose.Healthcheck{Test: []string{"CMD", "check"}, Interval: time.Hour, Timeout: 2 * time.Second}
+	c.Healthcheck = &compose.Healthcheck{Test: []string{"CMD", "check"}, Interval: 24 * time.Hour, Timeout: 2 * time.Second}
 	c.Health = &compose.Health{Status: "starting"}
 	return c
 }

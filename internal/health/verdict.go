@@ -34,6 +34,7 @@ type Verdict struct {
 	Passes    int       `json:"passes,omitempty"` // consecutive passes of the healthcheck
 	Checks    []string  `json:"checks,omitempty"` // the last outputs of the healthcheck that differ, oldest first
 	Logs      []string  `json:"logs,omitempty"`   // the last lines of the log, of a failed one
+	Notes     []string  `json:"notes,omitempty"`  // what is worth a look and no failure
 	Since     time.Time `json:"since"`            // when it came to this state
 }
 
