@@ -24,6 +24,7 @@ type fakeEngine struct {
 	execs      int
 	askedAt    []time.Time // when healthchecks were run
 	streams    []chan compose.Event
+	published  map[string]compose.Published
 }
 
 func newFakeEngine(containers ...compose.Container) *fakeEngine {
@@ -79,6 +80,10 @@ func (f *fakeEngine) Exec(ctx context.Context, id string, _ ...string) (string, 
 
 func (f *fakeEngine) Logs(_ context.Context, id string, _ int) ([]string, error) {
 	return []string{"last words of " + id}, nil
+}
+
+func (f *fakeEngine) PublishedPorts(context.Context) (map[string]compose.Published, error) {
+	return f.published, nil
 }
 
 // change alters a container and sends the event that belongs to it, if there is one.

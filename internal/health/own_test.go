@@ -15,6 +15,7 @@ import (
 type heart struct {
 	interval, first, beats time.Duration // of the engine's checks; when the first beat comes, and how often one does
 	retries, passes        int
+	from                   time.Duration // when the wait begins
 }
 
 // run waits for the service while the engine asks it, too, for as long as lasts says. It returns what the wait found and what
@@ -47,13 +48,14 @@ func (h heart) run(t *testing.T, asks bool, lasts time.Duration) (v Verdict, too
 		f.probe("a", output, code)
 	})
 	if asks {
+		time.Sleep(h.from)
 		report, err := wait(t.Context(), Options{
-			Services: map[string]Expect{"web": {}}, Passes: h.passes, Window: 5 * time.Second, Timeout: lasts,
+			Services: map[string]Expect{"web": {}}, Passes: h.passes, Window: 5 * time.Second, Timeout: lasts - h.from,
 		}, f)
 		if err != nil || len(report.Verdicts) != 1 {
 			t.Fatalf("%+v, %v", report, err)
 		}
-		v, took = report.Verdicts[0], time.Since(begin)
+		v, took = report.Verdicts[0], time.Since(begin)-h.from
 	}
 	time.Sleep(begin.Add(lasts + time.Hour).Sub(time.Now()))
 	return v, took, probes, f
@@ -104,11 +106,15 @@ func TestCaseI5OurAskingDoesNotChangeWhatTheEngineFinds(t *testing.T) {
 			{interval: 15 * time.Second, beats: 4 * time.Second, first: time.Second},
 			{interval: 30 * time.Second, beats: 4 * time.Second, first: 3 * time.Second},
 			{interval: 30 * time.Second, beats: 14 * time.Second, first: 14 * time.Second},
+			{interval: 30 * time.Second, beats: 14 * time.Second, first: 14 * time.Second, from: 31 * time.Second},
+			{interval: 30 * time.Second, beats: 14 * time.Second, first: 14 * time.Second, from: 40 * time.Second},
+			{interval: 30 * time.Second, beats: 14 * time.Second, first: 14 * time.Second, from: 50 * time.Second},
+			{interval: 30 * time.Second, beats: 4 * time.Second, first: time.Second, from: 118 * time.Second},
 			{interval: 60 * time.Second, beats: 200 * time.Millisecond},
 			{interval: 5 * time.Minute, beats: 20 * time.Second, first: 7 * time.Second},
 		} {
 			h.passes, h.retries = passes, 1
-			t.Run(fmt.Sprintf("%d passes, every %s, beats %s", passes, h.interval, h.beats), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%d passes, every %s, beats %s, from %s", passes, h.interval, h.beats, h.from), func(t *testing.T) {
 				const lasts = 5*time.Minute + time.Second
 				var alone, beside []int
 				synctest.Test(t, func(t *testing.T) { _, _, alone, _ = h.run(t, false, lasts) })
