@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/joho/godotenv"
@@ -146,14 +147,16 @@ func (c *container) labels() map[string]string {
 }
 
 // inspected is what the engine says of a container. All have run since long ago, so that nobody has to wait for them to come
-// of age, and have a healthcheck, which an exec plays.
+// of age, and have a healthcheck, which an exec plays and the engine itself runs once in ten years.
 func (c *container) inspected() map[string]any {
 	return map[string]any{
 		"Id": c.ID, "Name": "/" + c.Name, "Image": c.ImageID, "Created": "2026-01-01T00:00:00Z",
 		"State":      map[string]any{"Status": c.Status, "StartedAt": "2026-01-01T00:00:00Z", "Health": map[string]any{"Status": "healthy"}},
 		"HostConfig": map[string]any{"RestartPolicy": map[string]any{"Name": "no"}},
 		"Config": map[string]any{
-			"Image": c.Image, "Labels": c.labels(), "Healthcheck": map[string]any{"Test": []string{"CMD", "/app", "healthcheck"}},
+			"Image": c.Image, "Labels": c.labels(), "Healthcheck": map[string]any{
+				"Test": []string{"CMD", "/app", "healthcheck"}, "Interval": 10 * 365 * 24 * time.Hour,
+			},
 		},
 	}
 }

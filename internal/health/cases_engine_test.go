@@ -77,13 +77,14 @@ func TestCaseI2ServiceThatDiesEveryFewSecondsIsUnwell(t *testing.T) {
 	p := up(t, `
   web: {image: IMAGE, command: ["-exit-after", "14s", "-code", "1"], restart: always}
 `)
-	ctx := t.Context()
-	for restarted := false; !restarted; { // the first life says nothing yet
-		containers, err := p.Containers(ctx)
-		if err != nil {
-			t.Fatal(err)
+	events, err := p.Events(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for event := range events { // the first life says nothing yet
+		if event.Action == "start" {
+			break
 		}
-		restarted = containers[0].RestartCount > 0
 	}
 	for range 2 {
 		report, _ := await(t, Options{Project: p, Services: map[string]Expect{"web": {}}, Recent: true, Timeout: 2 * time.Minute})

@@ -57,7 +57,7 @@ func (h heart) run(t *testing.T, asks bool, lasts time.Duration) (v Verdict, too
 		}
 		v, took = report.Verdicts[0], time.Since(begin)-h.from
 	}
-	time.Sleep(begin.Add(lasts + time.Hour).Sub(time.Now()))
+	time.Sleep(time.Until(begin.Add(lasts + time.Hour)))
 	return v, took, probes, f
 }
 

@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -152,7 +153,7 @@ func TestCaseI3ConnectionThatIsClosedAtOnceIsNoAnswer(t *testing.T) {
 
 func TestServiceThatSpeaksFirstAndHangsUpIsThere(t *testing.T) {
 	address := gatekeeper(t, func(conn net.Conn) {
-		conn.Write([]byte("220 ready\r\n"))
+		fmt.Fprint(conn, "220 ready\r\n")
 		conn.Close()
 	})
 	if a := first(t, Address{URL: address}); !a.OK {

@@ -153,7 +153,7 @@ func (a Address) connect(ctx context.Context, host string) error {
 	if err != nil {
 		return plain(err)
 	}
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // nothing was sent
 	if err := conn.SetReadDeadline(time.Now().Add(hangUp)); err != nil {
 		return plain(err)
 	}
