@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/joho/godotenv"
@@ -146,7 +147,7 @@ func (c *container) labels() map[string]string {
 }
 
 // inspected is what the engine says of a container. All have run since long ago, so that nobody has to wait for them to come
-// of age, and have a healthcheck, which an exec plays.
+// of age, and have a healthcheck, which an exec plays and the engine itself runs once in ten years.
 func (c *container) inspected() map[string]any {
 	return map[string]any{
 		"Id": c.ID, "Name": "/" + c.Name, "Image": c.ImageID, "Created": "2026-01-01T00:00:00Z",
@@ -156,7 +157,9 @@ func (c *container) inspected() map[string]any {
 			"Networks": map[string]any{c.labels()["com.docker.compose.project"] + "_default": map[string]any{}},
 		},
 		"Config": map[string]any{
-			"Image": c.Image, "Labels": c.labels(), "Healthcheck": map[string]any{"Test": []string{"CMD", "/app", "healthcheck"}},
+			"Image": c.Image, "Labels": c.labels(), "Healthcheck": map[string]any{
+				"Test": []string{"CMD", "/app", "healthcheck"}, "Interval": 10 * 365 * 24 * time.Hour,
+			},
 		},
 	}
 }

@@ -236,7 +236,7 @@ func (s *session) await(ctx context.Context, service string, ids []string) error
 		return err
 	}
 	wanted := health.Expected(model)[service]
-	wanted.Containers = ids
+	wanted.Containers, wanted.Engine = ids, ids != nil // a proxy that follows the engine has to know the new ones before the old ones go
 	return s.awaitAll(ctx, model, map[string]health.Expect{service: wanted})
 }
 

@@ -71,6 +71,11 @@ func (s *session) verified(ctx context.Context) (verified, error) {
 		return found, err
 	}
 	found.Services = report.Verdicts
+	for _, v := range found.Services {
+		for _, note := range v.Notes {
+			s.console.Line(console.Warn, v.Service, note, 0)
+		}
+	}
 	if found.Addresses, err = s.verifyAddresses(limited, report.OK); err != nil {
 		return found, err
 	}
@@ -162,10 +167,14 @@ func (s *session) verifyServices(ctx context.Context) (health.Report, error) {
 	}
 	tell, done := s.progress(ctx)
 	defer done()
-	return health.Wait(ctx, health.Options{
-		Project: s.project, Services: health.Expected(model), Passes: s.options.passesWanted(), Window: settle, Recent: s.run != nil && !s.acted,
-		Timeout: s.options.timeoutWanted(), Progress: tell,
+	report, err := health.Wait(ctx, health.Options{
+		Project: s.project, Services: health.Expected(model), Passes: s.options.passesWanted(), Window: settle, Recent: !s.acted,
+		Pruned: true, Timeout: s.options.timeoutWanted(), Progress: tell,
 	})
+	if err != nil {
+		return report, err
+	}
+	return health.Ports(ctx, s.project, report)
 }
 
 // verifyAddresses asks the addresses from outside. A stack that is not well is asked once, not waited for.
@@ -184,7 +193,7 @@ func (s *session) verifyAddresses(ctx context.Context, well bool) ([]health.Answ
 		if err != nil {
 			return nil, fmt.Errorf("address %s: %w", a.Name, err)
 		}
-		addresses = append(addresses, health.Address{Name: a.Name, URL: url, Want: a.Ready, Via: via, InsecureCA: s.private()})
+		addresses = append(addresses, health.Address{Name: a.Name, URL: url, Want: a.Ready, Via: via, InsecureCA: s.private(), Project: s.project})
 	}
 	if !well {
 		var cancel context.CancelFunc

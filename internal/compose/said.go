@@ -40,7 +40,7 @@ func (p Project) Said() (Said, error) {
 	}
 	values, err := readEnv(p.path(envFile))
 	if err != nil {
-		return Said{}, fmt.Errorf("env file %s: %w", envFile, err)
+		return Said{}, err
 	}
 	look := func(key string) Word {
 		if value, set := os.LookupEnv(key); set {
@@ -58,7 +58,7 @@ func (p Project) Said() (Said, error) {
 		}
 		name, err := nameIn(p.path(file), func(key string) (string, bool) { w := look(key); return w.Value, w.From != "" })
 		if err != nil {
-			return said, fmt.Errorf("%s: %w", file, err)
+			return said, err
 		}
 		said.Name = Word{name, file}
 	}
@@ -101,7 +101,7 @@ func readEnv(path string) (map[string]string, error) {
 	quiet()
 	values, err := dotenv.ParseWithLookup(bytes.NewReader(data), os.LookupEnv)
 	if err != nil {
-		return nil, errors.New(harmless(err.Error()))
+		return nil, fmt.Errorf("env file %s: %s", path, harmless(err.Error()))
 	}
 	return values, nil
 }
@@ -131,7 +131,7 @@ func nameIn(path string, look func(string) (string, bool)) (string, error) {
 	}
 	name, err := template.Substitute(document.Name, look)
 	if err != nil {
-		return "", errors.New(harmless(err.Error()))
+		return "", fmt.Errorf("%s: name: %s", path, harmless(err.Error()))
 	}
 	return name, nil
 }

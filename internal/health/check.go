@@ -34,9 +34,23 @@ type checked struct {
 // the services need to start.
 func checkSlots() int { return max(4, 2*runtime.NumCPU()) }
 
-// wantsCheck tells whether its healthcheck is to be run at next.
-func (w *watch) wantsCheck() bool {
-	return !w.busy && w.latest.Status == "running" && w.turned.IsZero() && w.latest.Healthcheck.Argv() != nil
+// wantsCheck tells whether the healthcheck of a container is to be run at next.
+func (w *waiter) wantsCheck(watch *watch, now time.Time) bool {
+	switch {
+	case watch.busy || watch.latest.Status != "running" || !watch.turned.IsZero() || watch.latest.Healthcheck.Argv() == nil,
+		w.o.Services[watch.latest.Service].Engine, !watch.mayAsk(now):
+		return false
+	}
+	return watch.harmless || watch.passes < w.o.Passes || watch.asked.Before(w.answersFrom(watch))
+}
+
+// answersFrom is since when an answer of a container counts.
+func (w *waiter) answersFrom(watch *watch) time.Time {
+	after := w.countsFrom(watch)
+	if end := watch.windowEnd(w.o.Window); end.After(after) {
+		return end
+	}
+	return after
 }
 
 func (w *waiter) startChecks(ctx context.Context, now time.Time) {
@@ -44,11 +58,11 @@ func (w *waiter) startChecks(ctx context.Context, now time.Time) {
 		return
 	}
 	for id, watch := range w.watches {
-		if !watch.wantsCheck() || now.Before(watch.next) {
+		if now.Before(watch.next) || !w.wantsCheck(watch, now) {
 			continue
 		}
 		count := 1
-		if watch.passes > 0 && watch.passes < w.o.Passes { // what has answered once is asked for the rest at once
+		if watch.run > 0 && watch.passes > 0 && watch.passes < w.o.Passes { // what has answered once is asked for the rest at once
 			count = w.o.Passes - watch.passes
 		}
 		watch.busy, watch.since = true, now
@@ -142,7 +156,7 @@ func (w *waiter) takeChecked(c checked) {
 		if a.asked.Before(watch.asked) { // the engine has asked since
 			continue
 		}
-		watch.take(a, need{passes: w.o.Passes, begin: w.begin})
+		watch.takeOwn(a, need{passes: w.o.Passes, begin: w.begin})
 	}
 	if len(c.answers) == 0 {
 		watch.next = now.Add(firstTick)
@@ -163,19 +177,21 @@ func (w *waiter) pause(watch *watch, now time.Time) time.Duration {
 		return min(watch.timeout()<<min(watch.hangs-1, 5), longPause)
 	case watch.fails > 0 && watch.passed:
 		return flakePause
-	case watch.fails > 0: // a share of the time waited, so that an answer is late by as little as its coming was
+	case watch.fails+watch.misses > 0: // a share of the time waited, so that an answer is late by as little as its coming was
 		// Counted from the question, but an engine that takes long to ask it has enough to do.
 		took := now.Sub(watch.since)
 		return max(min(max(waited/40, firstPause), lastPause)-took, took/4)
 	case watch.passes < w.o.Passes:
 		return 0
+	case !watch.harmless: // one more, at the end of the window
+		return max(watch.windowEnd(w.o.Window).Sub(now), 0)
 	}
 	// It passed. It is watched while others are waited for, less often the more there are.
 	cadence := max(lastPause, time.Duration(len(w.watches))*firstPause)
 	if left := watch.windowEnd(w.o.Window).Sub(now); left > 0 {
 		return min(cadence, left)
 	}
-	if watch.asked.Before(watch.windowEnd(w.o.Window)) || watch.asked.Before(w.after) {
+	if watch.asked.Before(w.answersFrom(watch)) {
 		return 0
 	}
 	return 5 * cadence

@@ -12,6 +12,7 @@ type engine interface {
 	Events(ctx context.Context) (<-chan compose.Event, error)
 	Exec(ctx context.Context, id string, argv ...string) (output string, code int, err error)
 	Logs(ctx context.Context, id string, lines int) ([]string, error)
+	PublishedPorts(ctx context.Context) (map[string]compose.Publishing, error)
 }
 
 // docker is the engine that package compose asks.

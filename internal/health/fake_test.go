@@ -22,7 +22,9 @@ type fakeEngine struct {
 	silent     bool // does not answer a look at all
 	looks      int
 	execs      int
+	askedAt    []time.Time // when healthchecks were run
 	streams    []chan compose.Event
+	published  map[string]compose.Publishing
 }
 
 func newFakeEngine(containers ...compose.Container) *fakeEngine {
@@ -62,6 +64,7 @@ func (f *fakeEngine) Events(ctx context.Context) (<-chan compose.Event, error) {
 func (f *fakeEngine) Exec(ctx context.Context, id string, _ ...string) (string, int, error) {
 	f.mu.Lock()
 	f.execs++
+	f.askedAt = append(f.askedAt, time.Now())
 	hangs, c := f.hangs, f.containers[id]
 	output, code := f.answer()
 	f.mu.Unlock()
@@ -77,6 +80,10 @@ func (f *fakeEngine) Exec(ctx context.Context, id string, _ ...string) (string, 
 
 func (f *fakeEngine) Logs(_ context.Context, id string, _ int) ([]string, error) {
 	return []string{"last words of " + id}, nil
+}
+
+func (f *fakeEngine) PublishedPorts(context.Context) (map[string]compose.Publishing, error) {
+	return f.published, nil
 }
 
 // change alters a container and sends the event that belongs to it, if there is one.
@@ -140,7 +147,7 @@ func running(id string) compose.Container {
 
 // asked gives a container a healthcheck that the engine itself runs too seldom to help.
 func asked(c compose.Container) compose.Container {
-	c.Healthcheck = &compose.Healthcheck{Test: []string{"CMD", "check"}, Interval: time.Hour, Timeout: 2 * time.Second}
+	c.Healthcheck = &compose.Healthcheck{Test: []string{"CMD", "check"}, Interval: 24 * time.Hour, Timeout: 2 * time.Second}
 	c.Health = &compose.Health{Status: "starting"}
 	return c
 }

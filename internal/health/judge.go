@@ -11,6 +11,8 @@ const (
 	restartGrace = 3 * time.Second // an engine that restarts starts again what has a restart policy
 	maxRestarts  = 2               // as many within a wait are a crash loop
 	knownLoop    = 5               // as many before the wait are one, too: the next may be a minute away
+	loopRestarts = 3               // as many are a rhythm, which a life that is shorter than the others continues
+	longLife     = 5 * time.Minute // who lives for longer has a fault of another kind
 )
 
 // ruling is what a container's watch amounts to at a moment.
@@ -37,11 +39,11 @@ func (r ruling) expired(after time.Duration) ruling {
 
 // circumstances are what a ruling depends on beside the container.
 type circumstances struct {
-	now     time.Time
-	window  time.Duration
-	passes  int
-	after   time.Time // answers and looks from before do not count: the wait's begin, the engine's return
-	oneShot bool
+	now    time.Time
+	window time.Duration
+	passes int
+	after  time.Time // answers and looks from before do not count: the wait's begin, the engine's return
+	expect Expect
 }
 
 func (w *watch) rule(c circumstances) ruling {
@@ -68,7 +70,12 @@ func (w *watch) ruleRunning(c circumstances) ruling {
 	if w.restarts() >= maxRestarts {
 		return w.crashLoop()
 	}
-	if c.oneShot {
+	if w.inRhythm(c.now) {
+		loop := w.crashLoop()
+		loop.reason += fmt.Sprintf(", about every %s, up for %s", seconds(w.meanLife()), seconds(c.now.Sub(w.began())))
+		return loop
+	}
+	if c.expect.OneShot {
 		return ruling{state: Waiting, reason: "still running"}
 	}
 	after := c.after
@@ -86,13 +93,21 @@ func (w *watch) ruleRunning(c circumstances) ruling {
 	if !w.turned.IsZero() {
 		return ruling{state: Failed, reason: fmt.Sprintf("turned unhealthy after %s: %s", seconds(w.turned.Sub(w.firstPass)), w.last)}
 	}
+	if c.expect.Engine {
+		return w.ruleByEngine(c)
+	}
 	switch {
 	case w.passes >= c.passes && !w.asked.Before(after) && !w.looked.Before(w.asked):
 		return ruling{state: Healthy}
+	case w.fails+w.misses > 0:
+		return ruling{state: Waiting, reason: "not healthy yet", late: "not healthy", detail: w.last}
 	case w.passes >= c.passes:
 		return ruling{state: Waiting, reason: "passed, watched", late: "passed, not watched for long enough"}
-	case w.fails > 0:
-		return ruling{state: Waiting, reason: "not healthy yet", late: "not healthy", detail: w.last}
+	case w.spends:
+		return ruling{
+			state: Waiting, reason: "passed, left to the engine's own checks",
+			late: fmt.Sprintf("passed %d of %d times in a row", w.passes, c.passes), detail: w.last,
+		}
 	}
 	detail := "no answer yet"
 	if w.busy {
@@ -101,20 +116,33 @@ func (w *watch) ruleRunning(c circumstances) ruling {
 	return ruling{state: Waiting, reason: "starting", late: "not healthy", detail: detail}
 }
 
+// ruleByEngine believes the engine alone.
+func (w *watch) ruleByEngine(c circumstances) ruling {
+	switch health := w.latest.Health; {
+	case health != nil && health.Status == "healthy" && !w.looked.Before(c.after):
+		return ruling{state: Healthy}
+	case w.fails > 0:
+		return ruling{state: Waiting, reason: "not healthy yet", late: "not healthy", detail: w.last}
+	}
+	return ruling{state: Waiting, reason: "the engine has not checked it yet", late: "not checked by the engine"}
+}
+
 func (w *watch) ruleEnded(c circumstances) ruling {
-	since := c.now.Sub(w.endSince)
-	switch policy := w.latest.RestartPolicy; {
-	case c.oneShot && w.end.code == 0:
+	policy := w.latest.RestartPolicy
+	restarted := policy != "" && policy != "no"
+	stays := restarted || c.expect.Serves || w.latest.Healthcheck != nil
+	switch {
+	case w.end.code == 0 && (c.expect.OneShot || !stays):
 		return ruling{state: Done}
 	case w.killedLately(c.now):
 		return ruling{state: Waiting, reason: "exited", late: "not running", detail: w.ending()}
-	case !c.oneShot && since < restartGrace && policy != "" && policy != "no":
+	case !c.expect.OneShot && c.now.Sub(w.endSince) < restartGrace && restarted:
 		return ruling{state: Waiting, reason: "exited", late: "not running", detail: w.ending()}
 	case w.restarts() > 0:
 		return w.crashLoop()
 	}
 	reason := w.ending()
-	if !c.oneShot && w.end.code == 0 {
+	if w.end.code == 0 {
 		reason += ", and nothing says that it is a one-shot"
 	}
 	return ruling{state: Failed, notRunning: true, reason: reason}
@@ -128,6 +156,12 @@ func (w *watch) killedLately(now time.Time) bool {
 // looping tells a crash loop from a service that stumbled once.
 func (w *watch) looping() bool {
 	return w.restarts() >= maxRestarts || w.latest.RestartCount >= knownLoop
+}
+
+// inRhythm tells that a container has died again and again, and that its present life is no longer than the others were.
+func (w *watch) inRhythm(now time.Time) bool {
+	mean := w.meanLife()
+	return w.latest.RestartCount >= loopRestarts && mean < longLife && now.Sub(w.began()) < mean
 }
 
 func (w *watch) crashLoop() ruling {

@@ -58,7 +58,7 @@ func (w *waiter) ruleOnce(now time.Time) []Verdict {
 		}
 		c := watch.latest
 		switch {
-		case v.State == Failed && c.Status != "running" || v.State == Done || v.State == Unchecked:
+		case v.State == Failed && (c.Status != "running" || watch.inRhythm(now)) || v.State == Done || v.State == Unchecked:
 		case c.Status == "restarting":
 			v.State, v.Reason = Failed, watch.crashLoop().reason
 		case c.Status != "running":

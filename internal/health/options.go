@@ -14,8 +14,11 @@ type Options struct {
 	// Passes is how many passes of a healthcheck in a row are believed; 3 if zero. One of them is always asked anew, unless
 	// Recent is set.
 	Passes int
-	// Recent lets the engine's own checks from before the wait do, where the newest is no older than its interval.
+	// Recent lets the engine's own checks from before the wait do, where the newest is no older than its interval, nor than
+	// a minute.
 	Recent bool
+	// Pruned lets a one-shot do that has no container: it ran once, and `docker container prune` took what was left.
+	Pruned bool
 	// Window is how long a container must have been up, without a restart and with an answer asked at the end of it;
 	// 5 s if zero, none if negative. Containers that are older need not wait for it.
 	Window time.Duration
@@ -30,6 +33,8 @@ type Options struct {
 type Expect struct {
 	Replicas int  // 1 if zero
 	OneShot  bool // success is to exit 0
+	Serves   bool // it is there to stay: to exit 0 is no success, whatever its restart policy
+	Engine   bool // only the engine's own "healthy" counts: what follows it, like a proxy, knows no other
 	// Containers limits the question to these ids: the new ones of a rollout, while the old still run beside them.
 	Containers []string
 }
@@ -37,9 +42,9 @@ type Expect struct {
 // Expected returns what a model wants to be up: every service but the jobs and those scaled to nothing.
 func Expected(m *compose.Model) map[string]Expect {
 	services := map[string]Expect{}
-	for name, s := range m.Services {
-		if !s.Job && s.Replicas() > 0 {
-			services[name] = Expect{Replicas: s.Replicas(), OneShot: s.OneShot}
+	for _, s := range m.Up() {
+		if s.Replicas() > 0 {
+			services[s.Name] = Expect{Replicas: s.Replicas(), OneShot: s.OneShot, Serves: s.HasHealthcheck() || len(s.Published()) > 0}
 		}
 	}
 	return services

@@ -10,25 +10,30 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"slipway/internal/compose"
 )
 
 const (
 	askTimeout = 5 * time.Second
 	passPause  = time.Millisecond // between passes in a row
+	hangUp     = 500 * time.Millisecond
 	mostBody   = 1 << 20
 )
 
 // Address is asked from outside, the way a user would.
 type Address struct {
 	Name    string
-	Service string // to blame; may be empty
-	URL     string // http, https, or tcp://host:port
-	Status  int    // the status to answer with; any 2xx if zero. Redirects are not followed
-	Want    string // the body must contain it
-	Via     string // dial this host:port instead, when the name does not lead there (yet)
+	Service string          // to blame; may be empty
+	URL     string          // http, https, or tcp://host:port
+	Status  int             // the status to answer with; any 2xx if zero. Redirects are not followed
+	Want    string          // the body must contain it
+	Via     string          // dial this host:port instead, when the name does not lead there (yet)
+	Project compose.Project // that may publish the port: what cannot be told from outside is looked up inside
 
 	RootCAs    *x509.CertPool // instead of the system's
 	InsecureCA bool           // believe any certificate
@@ -129,11 +134,7 @@ func (a Address) once(ctx context.Context) error {
 		return errors.New("the address is not a URL")
 	}
 	if target.Scheme == "tcp" {
-		conn, err := a.dial(ctx, "tcp", target.Host)
-		if err != nil {
-			return plain(err)
-		}
-		return conn.Close()
+		return a.connect(ctx, target.Host)
 	}
 	what := http.MethodGet + " " + target.EscapedPath()
 	if target.Path == "" {
@@ -143,6 +144,40 @@ func (a Address) once(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
+}
+
+// connect wants a connection that stays. What stands before a service, like the engine's proxy of a published port, accepts
+// in its stead and hangs up at once when it finds nobody there. A service may hang up, too.
+func (a Address) connect(ctx context.Context, host string) error {
+	conn, err := a.dial(ctx, "tcp", host)
+	if err != nil {
+		return plain(err)
+	}
+	defer conn.Close() //nolint:errcheck // nothing was sent
+	if err := conn.SetReadDeadline(time.Now().Add(hangUp)); err != nil {
+		return plain(err)
+	}
+	_, err = conn.Read(make([]byte, 1))
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) { // it spoke, or listens
+		return nil
+	}
+	const hungUp = "the connection is accepted and closed at once: "
+	switch listens, known := a.listens(ctx, conn); {
+	case !known:
+		return errors.New(hungUp + "nobody listens behind it, or who does hangs up on whoever says nothing")
+	case !listens:
+		return errors.New(hungUp + "nobody listens behind it")
+	}
+	return nil
+}
+
+// listens tells whether a container of the project listens behind the port, if that can be told.
+func (a Address) listens(ctx context.Context, conn net.Conn) (listens, known bool) {
+	address, ok := conn.RemoteAddr().(*net.TCPAddr)
+	if !ok || a.Project.Name == "" {
+		return false, false
+	}
+	return behind(ctx, docker{a.Project}, address.AddrPort().Port())
 }
 
 func (a Address) get(ctx context.Context) error {

@@ -174,8 +174,49 @@ var sequences = []struct {
 		state:    Failed, reason: "still running after 1m0s", from: time.Minute, to: time.Minute,
 	},
 	{
-		name:   "a service that ends well has failed unless it was meant to end",
+		name:     "a service that ends well has failed if it was meant to stay",
+		services: map[string]Expect{"web": {Serves: true}},
+		engine:   func() *fakeEngine { return newFakeEngine(running("a")) },
+		happens: func(f *fakeEngine) {
+			time.Sleep(time.Second)
+			f.change("a", exit(0), compose.Event{Action: "die"})
+		},
+		state: Failed, reason: "exited (0), and nothing says that it is a one-shot", from: time.Second, to: 2500 * time.Millisecond,
+	},
+	{
+		name: "a service with a restart policy that ends well and stays down has failed",
+		engine: func() *fakeEngine {
+			c := running("a")
+			c.RestartPolicy = "unless-stopped"
+			return newFakeEngine(c)
+		},
+		happens: func(f *fakeEngine) {
+			time.Sleep(time.Second)
+			f.change("a", exit(0), compose.Event{Action: "die"})
+		},
+		state: Failed, reason: "exited (0), and nothing says that it is a one-shot", from: 4 * time.Second, to: 6 * time.Second,
+	},
+	{
+		name:   "case G4: what has no restart policy and exits 0 is done",
 		engine: func() *fakeEngine { return newFakeEngine(running("a")) },
+		happens: func(f *fakeEngine) {
+			time.Sleep(time.Second)
+			f.change("a", func(c *compose.Container) { exit(0)(c); c.RestartPolicy = "no" }, compose.Event{Action: "die"})
+		},
+		state: Done, from: time.Second, to: 2500 * time.Millisecond,
+	},
+	{
+		name:   "case G4: what has no restart policy and exits with another code has failed",
+		engine: func() *fakeEngine { return newFakeEngine(running("a")) },
+		happens: func(f *fakeEngine) {
+			time.Sleep(time.Second)
+			f.change("a", exit(2), compose.Event{Action: "die", ExitCode: 2})
+		},
+		state: Failed, reason: "exited (2)", from: time.Second, to: 2500 * time.Millisecond,
+	},
+	{
+		name:   "case G4: what has a healthcheck was not meant to end",
+		engine: func() *fakeEngine { return newFakeEngine(asked(running("a"))) },
 		happens: func(f *fakeEngine) {
 			time.Sleep(time.Second)
 			f.change("a", exit(0), compose.Event{Action: "die"})

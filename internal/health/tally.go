@@ -63,7 +63,7 @@ func (w *waiter) ruleService(service string, watches []*watch, now time.Time, ex
 	dead := make([]bool, 0, expect.Replicas)
 	for _, watch := range watches {
 		r := watch.rule(circumstances{
-			now: now, window: w.o.Window, passes: w.o.Passes, after: w.countsFrom(watch), oneShot: expect.OneShot,
+			now: now, window: w.o.Window, passes: w.o.Passes, after: w.countsFrom(watch), expect: expect,
 		})
 		if !w.lostAt.IsZero() && r.state != Failed {
 			r = w.ruleLost()
@@ -88,10 +88,13 @@ func (w *waiter) ruleService(service string, watches []*watch, now time.Time, ex
 	return verdicts
 }
 
+// mostRecent is how old an answer may be at most.
+const mostRecent = time.Minute
+
 // countsFrom is since when what a container answered counts.
 func (w *waiter) countsFrom(watch *watch) time.Time {
 	if w.o.Recent && w.after.Equal(w.begin) {
-		return w.begin.Add(-watch.interval())
+		return w.begin.Add(-min(watch.interval(), mostRecent))
 	}
 	return w.after
 }
@@ -144,6 +147,9 @@ func (w *waiter) ruleMissing(verdicts []Verdict, now time.Time, expired bool) []
 				r = w.expired(r, now)
 			}
 			v.State, v.Reason = r.state, r.reason
+		case w.o.Pruned && w.o.Services[v.Service].OneShot:
+			v.State, v.Reason = Done, ""
+			v.Notes = []string{"no container: removed since it ran, or never run"}
 		case still || expired:
 			v.State = Failed
 		}

@@ -3,8 +3,9 @@
 //
 // The engine's word alone is not enough: it calls a crash loop running, a service healthy after one pass, and asks at
 // intervals of its own. So Wait subscribes to events, takes inspect as the truth, runs the service's own healthcheck
-// in the container as often as it pays, wants several passes in a row, and watches a young container until it has
-// been up for a while. It gives up early only on what cannot heal.
+// in the container where that changes nothing for the engine, wants several passes in a row, and watches a young
+// container until it has been up for a while. It gives up early only on what cannot heal. Ports looks from inside who
+// listens.
 package health
 
 import (
@@ -34,6 +35,7 @@ type Verdict struct {
 	Passes    int       `json:"passes,omitempty"` // consecutive passes of the healthcheck
 	Checks    []string  `json:"checks,omitempty"` // the last outputs of the healthcheck that differ, oldest first
 	Logs      []string  `json:"logs,omitempty"`   // the last lines of the log, of a failed one
+	Notes     []string  `json:"notes,omitempty"`  // what is worth a look and no failure
 	Since     time.Time `json:"since"`            // when it came to this state
 }
 

@@ -186,7 +186,7 @@ func (w *waiter) sleep(now time.Time) time.Duration {
 		next = now.Add(lastTick)
 	}
 	for _, watch := range w.watches {
-		if w.lostAt.IsZero() && watch.wantsCheck() && watch.next.Before(next) {
+		if w.lostAt.IsZero() && watch.next.Before(next) && w.wantsCheck(watch, now) {
 			next = watch.next
 		}
 	}

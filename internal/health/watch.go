@@ -18,6 +18,7 @@ const (
 const (
 	keptChecks = 5
 	loopWindow = 10 * time.Second // the engine forgets a crash after this long; so do we, no earlier
+	mostWindow = time.Minute      // to see whether a container outlives its earlier lives
 )
 
 // watch is all that is known about one container during a wait.
@@ -32,6 +33,7 @@ type watch struct {
 	endSince time.Time // since when it is seen ended, while the engine is reachable
 
 	answers
+	own
 	probing
 }
 
@@ -53,6 +55,7 @@ type answers struct {
 	last          string    // the newest failure, in one line
 	checks        []string  // outputs, each that differs from the one before
 	logged        time.Time // when the newest probe of the engine's own began
+	probed        time.Time // when it ended, the start of this life if there is none yet
 	hangs         int       // consecutive
 }
 
@@ -68,7 +71,8 @@ type answer struct {
 func (w *watch) observe(c compose.Container, looked, now time.Time, need need) {
 	if w.seen.IsZero() || !c.StartedAt.Equal(w.latest.StartedAt) {
 		w.seen, w.oom, w.endSince = now, false, time.Time{}
-		w.answers = answers{}
+		w.answers = answers{probed: earlier(c.StartedAt, now)}
+		w.run, w.misses = 0, 0
 		w.next = now
 	}
 	was := w.latest.Health
@@ -89,7 +93,7 @@ func (w *watch) observe(c compose.Container, looked, now time.Time, need need) {
 		if p.End.IsZero() || p.Start.Before(c.StartedAt) || !p.Start.After(w.logged) {
 			continue
 		}
-		w.logged = p.Start
+		w.logged, w.probed = p.Start, earlier(p.End, now)
 		if p.Start.After(w.asked) { // an older one would contradict what is known since
 			hung := p.ExitCode == -1 && strings.Contains(p.Output, "exceeded timeout")
 			w.take(answer{asked: p.Start, code: p.ExitCode, output: p.Output, hung: hung}, need)
@@ -129,7 +133,7 @@ func (w *watch) take(a answer, need need) {
 			w.firstPass = a.asked
 		}
 		w.passes++
-		w.fails, w.hangs, w.firstFail = 0, 0, time.Time{}
+		w.fails, w.misses, w.hangs, w.firstFail = 0, 0, 0, time.Time{}
 		w.passed = w.passed || w.passes >= need.passes && !a.asked.Before(need.begin)
 		return
 	}
@@ -138,11 +142,6 @@ func (w *watch) take(a answer, need need) {
 	}
 	w.fails++
 	w.passes = 0
-	if a.hung {
-		w.hangs++
-	} else {
-		w.hangs = 0
-	}
 	if w.passed && w.fails >= w.retries() && w.turned.IsZero() {
 		w.turned = w.firstFail
 	}
@@ -163,6 +162,11 @@ func (w *watch) note(a answer) {
 	}
 	if a.code != 0 || a.hung {
 		w.last = lastLine(text)
+	}
+	if a.hung {
+		w.hangs++
+	} else {
+		w.hangs = 0
 	}
 	if n := len(w.checks); n > 0 && w.checks[n-1] == text {
 		return
@@ -194,23 +198,38 @@ func (w *watch) timeout() time.Duration {
 	return defaultTimeout
 }
 
-// windowEnd is when this life of the container is old enough. The earlier of two clocks counts, as the engine's may be
-// another machine's.
+// windowEnd is when this life of the container is old enough. One that was restarted has to outlive its earlier lives.
 func (w *watch) windowEnd(window time.Duration) time.Time {
 	if window < 0 {
 		return time.Time{}
 	}
 	if w.latest.RestartCount > 0 {
-		window = max(window, loopWindow)
+		window = max(window, loopWindow, min(2*w.meanLife(), mostWindow))
 	}
-	start := w.latest.StartedAt
-	if w.seen.Before(start) {
-		start = w.seen
-	}
-	return start.Add(window)
+	return w.began().Add(window)
 }
 
+// began is when this life of the container began.
+func (w *watch) began() time.Time { return earlier(w.latest.StartedAt, w.seen) }
+
+// restarts are those since the wait began.
 func (w *watch) restarts() int { return w.latest.RestartCount - w.baseline }
+
+// meanLife is how long the earlier lives of the container lasted; zero if this is its first.
+func (w *watch) meanLife() time.Duration {
+	if w.latest.RestartCount == 0 {
+		return 0
+	}
+	return w.latest.StartedAt.Sub(w.latest.Created) / time.Duration(w.latest.RestartCount)
+}
+
+// earlier returns the earlier of two times: one may be of another machine's clock.
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
 
 // lastLine returns the last line that says something, short enough for a reason.
 func lastLine(text string) string {

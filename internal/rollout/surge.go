@@ -73,7 +73,11 @@ func (r *roll) add(ctx context.Context, keep, old []compose.Container, added int
 
 // prove waits for new containers and falls back to the old ones when they fail.
 func (r *roll) prove(ctx context.Context, fresh, old []compose.Container) error {
-	if err := r.wait(ctx, ids(fresh)); err != nil {
+	wanted := ids(fresh)
+	if len(old) == 0 { // nobody is retired for them
+		wanted = nil
+	}
+	if err := r.wait(ctx, wanted); err != nil {
 		return r.fallBack(ctx, fresh, old, err)
 	}
 	return nil

@@ -6,16 +6,29 @@ package main
 import (
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
 )
 
-const statusFile = "/status"
+const (
+	statusFile = "/status"
+	beatFile   = "/beat"
+)
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "healthcheck" {
-		os.Exit(healthcheck())
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "healthcheck":
+			os.Exit(healthcheck())
+		case "take": // a healthcheck that uses up what it asks for
+			if err := os.Remove(beatFile); err != nil {
+				fmt.Println(err)
+				os.Exit(1)
+			}
+			os.Exit(0)
+		}
 	}
 	ready := flag.Duration("ready-after", 0, "answer the healthcheck with yes from then on")
 	sick := flag.Duration("unhealthy-after", 0, "answer it with no from then on")
@@ -23,6 +36,9 @@ func main() {
 	exitAfter := flag.Duration("exit-after", -1, "exit then")
 	code := flag.Int("code", 0, "exit code")
 	eat := flag.Bool("eat", false, "allocate until killed")
+	beats := flag.Duration("beats", 0, "touch a file as often")
+	listen := flag.String("listen", "", "accept connections there")
+	rude := flag.Bool("rude", false, "and close them at once")
 	flag.Parse()
 
 	fmt.Println("actor:", strings.Join(os.Args[1:], " "))
@@ -35,6 +51,19 @@ func main() {
 	}
 	if *sick > 0 {
 		events[*sick] = func() { say("no: lost the database") }
+	}
+	if *beats > 0 {
+		go func() {
+			for {
+				time.Sleep(*beats)
+				if err := os.WriteFile(beatFile, nil, 0o600); err != nil {
+					fmt.Fprintln(os.Stderr, "actor:", err)
+				}
+			}
+		}()
+	}
+	if *listen != "" {
+		go accept(*listen, *rude)
 	}
 	for after, event := range events {
 		time.AfterFunc(after, event)
@@ -53,6 +82,27 @@ func main() {
 		os.Exit(*code)
 	}
 	time.Sleep(time.Hour)
+}
+
+func accept(address string, rude bool) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "actor:", err)
+		os.Exit(1)
+	}
+	var kept []net.Conn
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			continue
+		}
+		if rude {
+			conn.Close()
+			continue
+		}
+		kept = append(kept, conn)
+		_ = kept
+	}
 }
 
 func say(status string) {
