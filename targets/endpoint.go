@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -39,9 +40,11 @@ func checkEndpoint(field, text string, judge func(string) error) error {
 		if err != nil {
 			return fmt.Errorf("%s %q cannot be read: a setting is written ${KEY}, and a dollar sign $$", field, text)
 		}
-		if problem = judge(filled); problem == nil {
+		err = judge(filled)
+		if err == nil {
 			return nil
 		}
+		problem = cmp.Or(problem, err) // the first placeholder is the likeliest
 	}
 	return fmt.Errorf("%s %q: %w", field, text, problem)
 }

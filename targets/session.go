@@ -166,7 +166,7 @@ func (s *session) change(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := share(dir); err != nil {
+	if err := places().share(dir); err != nil {
 		return err
 	}
 	if s.store, err = checkpoints.Open(dir, s.project.Name); err != nil {

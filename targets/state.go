@@ -20,7 +20,11 @@ const systemState = "/var/lib/slipway"
 // stateDir is the folder of the project's state: the same for whoever deploys the project from here, since a second one
 // would be a second lock. scripts/lib/compose.sh decides in the same way.
 func stateDir(p compose.Project) (string, error) {
-	return statePlaces{system: systemState, root: os.Geteuid() == 0, env: os.Getenv}.of(p)
+	return places().of(p)
+}
+
+func places() statePlaces {
+	return statePlaces{system: systemState, root: os.Geteuid() == 0, env: os.Getenv}
 }
 
 // statePlaces is what decides where the state of a project is.
@@ -85,21 +89,20 @@ func (at statePlaces) own() string {
 	return filepath.Join(home, ".local", "state")
 }
 
-// share opens /var/lib/slipway to those who have to see which projects are there, where the state is under it. Earlier
+// share opens the folder of all projects to those who have to see which projects are there, where the state is under it. Earlier
 // versions made it for root alone.
-func share(dir string) error {
-	root := filepath.Dir(dir)
-	if root != systemState || os.Geteuid() != 0 {
+func (at statePlaces) share(dir string) error {
+	if filepath.Dir(dir) != at.system || !at.root {
 		return nil
 	}
 	const open = 0o755
-	if err := os.MkdirAll(root, open); err != nil { //nolint:gosec // names of projects; what is in their folders is closed
+	if err := os.MkdirAll(at.system, open); err != nil { //nolint:gosec // names of projects; what is in their folders is closed
 		return fmt.Errorf("state directory: %w", err)
 	}
-	if info, err := os.Stat(root); err != nil || info.Mode().Perm() == open {
+	if info, err := os.Stat(at.system); err != nil || info.Mode().Perm() == open {
 		return err
 	}
-	if err := os.Chmod(root, open); err != nil { //nolint:gosec // likewise
+	if err := os.Chmod(at.system, open); err != nil { //nolint:gosec // likewise
 		return fmt.Errorf("state directory: %w", err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package targets
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -235,7 +234,7 @@ func aliasesIn(help string) []string {
 // misused is the Failure of a command line that is wrong; nil for one that is right.
 func misused() error {
 	if err := checkedUsage(); err != nil {
-		return &Failure{Code: exitUsage, Err: errors.New("nothing was done: " + err.Error())}
+		return &Failure{Code: exitUsage, Err: fmt.Errorf("command line: %w", err)}
 	}
 	return nil
 }
