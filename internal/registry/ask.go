@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,6 +67,8 @@ func ask(ctx context.Context, image string) Answer {
 		remote.WithRetryStatusCodes(), remote.WithRetryPredicate(func(error) bool { return false })) // who asks decides when again
 	var refused *transport.Error
 	switch {
+	case err == nil && noted.spent(): // such a question is free where a pull is not
+		answer.Status = http.StatusTooManyRequests
 	case err == nil:
 		answer.Status = http.StatusOK
 	case errors.As(err, &refused):
@@ -85,16 +88,16 @@ func loopback(host string) bool {
 
 // noting keeps the header of the last response, which the library does not hand on.
 type noting struct {
-	next  http.RoundTripper
-	mu    sync.Mutex
-	after string
+	next   http.RoundTripper
+	mu     sync.Mutex
+	header http.Header
 }
 
 func (n *noting) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := n.next.RoundTrip(request)
 	if err == nil {
 		n.mu.Lock()
-		n.after = response.Header.Get("Retry-After")
+		n.header = response.Header
 		n.mu.Unlock()
 	}
 	return response, err
@@ -104,13 +107,22 @@ func (n *noting) RoundTrip(request *http.Request) (*http.Response, error) {
 func (n *noting) wait() time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if seconds, err := strconv.Atoi(n.after); err == nil {
+	after := n.header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(after); err == nil {
 		return time.Duration(max(seconds, 0)) * time.Second
 	}
-	if at, err := http.ParseTime(n.after); err == nil {
+	if at, err := http.ParseTime(after); err == nil {
 		return max(time.Until(at), 0)
 	}
 	return 0
+}
+
+// spent tells that the pulls are used up which the registry grants: "0;w=21600" is none in six hours.
+func (n *noting) spent() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	left, _, _ := strings.Cut(n.header.Get("RateLimit-Remaining"), ";")
+	return left == "0"
 }
 
 // There tells that the registry has the image.
