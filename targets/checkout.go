@@ -40,7 +40,7 @@ func (s *session) checkDestination() error {
 // checkMigrations refuses a glob that finds nothing: without its files nobody knows when to back up.
 func (s *session) checkMigrations() error {
 	database := s.dest.Database
-	if database.Job == "" || database.Migrations == "" {
+	if database.Migrations == "" {
 		return nil
 	}
 	found, err := checkpoints.Glob(s.dir, database.Migrations)
@@ -48,7 +48,7 @@ func (s *session) checkMigrations() error {
 		return fmt.Errorf("database: migrations: %w", err)
 	}
 	if len(found) == 0 {
-		return fmt.Errorf("database: job %s has no migrations: %s matches no file in %s", database.Job, database.Migrations, s.dir)
+		return fmt.Errorf("database: there are no migrations: %s matches no file in %s", database.Migrations, s.dir)
 	}
 	return nil
 }

@@ -125,11 +125,6 @@ func checkSettings(declared []settings.Setting) error {
 
 // check says what a migration or a backup would lack.
 func (d Database) check() error {
-	if d.Migrations != "" {
-		if _, err := checkpoints.Glob(".", d.Migrations); err != nil {
-			return fmt.Errorf("migrations: %w", err)
-		}
-	}
 	switch {
 	case d.Kind == "":
 		return nil

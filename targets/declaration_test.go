@@ -88,7 +88,7 @@ func TestCaseF4ADeclarationThatCannotWorkIsRefusedByEveryTargetBeforeAnythingIsM
 		"two settings have the key PORT":                    func(_ *Stack, d *Destination) { d.Settings[0].Key = "PORT" },
 		`migrations: glob "m/[": not a pattern`:             func(_ *Stack, d *Destination) { d.Database.Migrations = "m/[" },
 		`migrations: glob "../*.sql": not a pattern`:        func(_ *Stack, d *Destination) { d.Database.Migrations = "../*.sql" },
-		"job migrate has no migrations: sql/* matches no":   func(_ *Stack, d *Destination) { d.Database.Migrations = "sql/*" },
+		"there are no migrations: sql/* matches no":         func(_ *Stack, d *Destination) { d.Database.Migrations = "sql/*" },
 		`address "home": URL "": what can be asked is`:      func(_ *Stack, d *Destination) { d.Addresses[0].URL = "" },
 		`URL "ftp://h/": what can be asked is`:              func(_ *Stack, d *Destination) { d.Addresses[0].URL = "ftp://h/" },
 		`URL "h:80/": what can be asked is`:                 func(_ *Stack, d *Destination) { d.Addresses[0].URL = "h:80/" },

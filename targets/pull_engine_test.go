@@ -136,7 +136,7 @@ func TestCaseE1ARefusalIsToldOnceWithItsRemedy(t *testing.T) {
 		http.StatusUnauthorized:        {"(401)", "hint: docker login HOST"},
 		http.StatusForbidden:           {"(403)", "hint: docker login HOST"},
 		http.StatusNotFound:            {"the image or the tag does not exist there (404)", "hint: correct the image"},
-		http.StatusInternalServerError: {"answers 500 Internal Server Error", "the same command may pass later"},
+		http.StatusInternalServerError: {"answers 500 Internal Server Error", "the same command may pass then"},
 	} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			m := (&moody{status: status, questions: forever}).start(t)

@@ -39,16 +39,21 @@ func (s *session) clear(step string) error {
 
 // known says what is wrong with a flag that names what is not there.
 func (s *session) known(ctx context.Context) error {
-	if step := s.options.step; step != "" {
-		if err := s.knownStep(ctx, step); err != nil {
-			return err
-		}
+	step, id := s.options.step, s.options.backup
+	if step == "" && id == "" {
+		return nil
 	}
-	if id := s.options.backup; id != "" && s.dest.Database.Kind != "" {
-		_, err := s.backups().find(id)
+	if err := s.look(); err != nil {
 		return err
 	}
-	return nil
+	if step != "" {
+		return s.knownStep(ctx, step)
+	}
+	if s.dest.Database.Kind == "" {
+		return errors.New(noKind)
+	}
+	_, err := s.backups().find(id)
+	return err
 }
 
 // knownStep refuses the name of a step that is none of a deployment and has no record, not even a damaged one.

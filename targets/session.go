@@ -230,18 +230,15 @@ func enter(ctx context.Context, target string, changes bool, asked flags, body f
 	return nil
 }
 
-// ready opens the state, to read it or as a run.
+// ready opens the state, to read it or as a run, once what the flags name is known to be there.
 func (s *session) ready(ctx context.Context, changes bool) error {
-	if err := s.look(); err != nil {
-		return err
-	}
 	if err := s.known(ctx); err != nil {
 		return err
 	}
-	if !changes {
-		return nil
+	if changes {
+		return s.change(ctx)
 	}
-	return s.change(ctx)
+	return s.look()
 }
 
 // who is user@host, for the error of whoever finds the lock held.

@@ -67,7 +67,7 @@ func (at statePlaces) exists(dir string) (bool, error) {
 		return false, nil
 	case errors.Is(err, fs.ErrPermission) && filepath.Dir(dir) == at.system:
 		return false, fmt.Errorf("state directory: %s is closed to you, so that nobody can tell whether %s is deployed from there; "+
-			"let root run any target of Slipway once, or: sudo chmod 0755 %[1]s", at.system, filepath.Base(dir))
+			"let root deploy from it once more, or: sudo chmod 0755 %[1]s", at.system, filepath.Base(dir))
 	case err != nil:
 		return false, fmt.Errorf("state directory: %w; run as the user who deployed last, or name another with STATE_DIR", err)
 	}

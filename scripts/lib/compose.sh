@@ -82,7 +82,7 @@ state_dir() {
     if [[ -n ${STATE_DIR:-} ]]; then
         dir=$STATE_DIR
     elif [[ -e $root && ! -x $root ]]; then
-        fail 3 "$root is closed to you: let root run any target of Slipway once, or: sudo chmod 0755 $root"
+        fail 3 "$root is closed to you: let root deploy from it once more, or: sudo chmod 0755 $root"
     elif [[ $EUID != 0 && ! -e $dir ]]; then
         dir=$beside
         [[ -e $beside || $own != /* ]] || dir=$own/slipway/$COMPOSE_PROJECT_NAME
