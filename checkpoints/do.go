@@ -23,8 +23,8 @@ func (s *Store) Do(ctx context.Context, lock *Lock, run *Run, step Step) (Decisi
 	if run == nil || run.store.dir != s.dir {
 		return Decision{Step: step.Name}, fmt.Errorf("%s: no run has begun", step.Name)
 	}
-	if step.Run == nil {
-		return Decision{Step: step.Name}, fmt.Errorf("%s: the step has nothing to run", step.Name)
+	if err := step.Check(); err != nil {
+		return Decision{Step: step.Name}, err
 	}
 	look := &look{store: s, records: map[string]found{}}
 	v, err := look.decide(ctx, step)

@@ -57,6 +57,17 @@ type Decision struct {
 
 var stepName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,99}$`)
 
+// Check says what is wrong with the declaration of a step, before it is used.
+func (s Step) Check() error {
+	if err := checkName(s.Name); err != nil {
+		return err
+	}
+	if s.Run == nil {
+		return fmt.Errorf("%s: the step has nothing to run", s.Name)
+	}
+	return nil
+}
+
 func checkName(name string) error {
 	if !stepName.MatchString(name) {
 		return fmt.Errorf("step %q: a name is made of a-z, 0-9, '.' and '-', and begins with a letter or a digit", name)

@@ -367,3 +367,13 @@ func stackDir(t *testing.T, files ...string) string {
 	}
 	return dir
 }
+
+func TestCaseF6ANameThatIsNoProjectsIsRefusedBeforeAPathIsMadeOfIt(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"../../x", "shop/..", "Shop", "-shop", "a b", "."} {
+		r := (&run{env: append(project(), "COMPOSE_PROJECT_NAME="+name, "STATE_DIR=")}).do(t, "up", "web")
+		r.wantCode(t, 3)
+		r.wantSaid(t, `"`+name+`" names no Compose project`)
+		r.wantActs(t)
+	}
+}

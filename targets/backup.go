@@ -16,7 +16,7 @@ import (
 // mode 0600. Backups are kept for 30 days, ten at most, the newest always. `mage restore` brings one back. Exit 3 when there
 // is no database, 4 when the backup failed, 11 while a deployment holds the lock.
 func Backup(ctx context.Context) error {
-	return enter(ctx, "backup", true, options{}, func(ctx context.Context, s *session) error {
+	return enter(ctx, "backup", true, flags{}, func(ctx context.Context, s *session) error {
 		started := time.Now()
 		if s.dest.Database.Kind == "" {
 			return refuse(ctx, errors.New("backup: "+noKind))

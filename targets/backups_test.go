@@ -143,7 +143,7 @@ func TestADatabaseThatCannotBeBackedUpIsRefusedBeforeAnythingElse(t *testing.T) 
 		"sqlite":   {Kind: "sqlite", Writers: []string{"app"}, Volume: "data"},
 	}
 	for name, database := range good {
-		if err := (Stack{Name: "shop", Destinations: []Destination{{Name: "local", Database: database}}}).check(); err != nil {
+		if err := (Stack{Name: "shop", Destinations: []Destination{{Name: "local", Files: []string{"compose.yaml"}, Database: database}}}).check(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -154,8 +154,8 @@ func TestADatabaseThatCannotBeBackedUpIsRefusedBeforeAnythingElse(t *testing.T) 
 		"Writers":    {Kind: "sqlite", Volume: "data"},
 		"Migrations": {Kind: "postgres", Service: "db", Volume: "db", Job: "migrate"},
 	} {
-		err := Stack{Name: "shop", Destinations: []Destination{{Name: "local", Database: database}}}.check()
-		if err == nil || !strings.Contains(err.Error(), "destination local: database: ") || !strings.Contains(err.Error(), lack) {
+		err := Stack{Name: "shop", Destinations: []Destination{{Name: "local", Files: []string{"compose.yaml"}, Database: database}}}.check()
+		if err == nil || !strings.Contains(err.Error(), `destination "local": database: `) || !strings.Contains(err.Error(), lack) {
 			t.Errorf("without %s: %v", lack, err)
 		}
 	}

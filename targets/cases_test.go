@@ -22,7 +22,7 @@ services:
   web: {build: ./app, ports: ["127.0.0.1:%d:8080"]}
   migrate: {build: ./app, command: [job], profiles: [jobs]}
 `, port)})
-	d.stack.Destinations[0].Database = targets.Database{Job: "migrate", Migrations: "*.sql"}
+	d.stack.Destinations[0].Database = targets.Database{Job: "migrate", Migrations: "app/Dockerfile"}
 	d.deploy(0)
 	if got := d.ask(port); !strings.HasPrefix(got, "v1") {
 		t.Fatalf("it answers %q", got)

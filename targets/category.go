@@ -5,13 +5,10 @@ import (
 	"errors"
 	"io/fs"
 	"net"
-	"strings"
 	"syscall"
-	"time"
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
-	"slipway/internal/host"
 )
 
 // category is the kind of a failure, with advice to go with it: REQUIREMENTS, row ERRORS.
@@ -45,23 +42,19 @@ const (
 // category is decided by what failed and how, and by looking at the world; by no message text.
 func (s *session) category(ctx context.Context, err error) category {
 	var script *scriptError
-	var network net.Error
+	var pulled *pullError
 	var known *checkpoints.Fault
 	switch {
 	case errors.As(err, &known): // the step that failed has decided it
 		return category(known.Category)
+	case errors.As(err, &pulled):
+		return pulled.category()
 	case errors.Is(err, context.Canceled):
 		return signalled
-	case errors.Is(err, fs.ErrPermission):
-		return permission
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.EDQUOT):
-		return resources
-	case errors.As(err, &network):
-		return transient
 	case errors.Is(err, compose.ErrNoDocker):
 		return configuration
 	case !errors.As(err, &script):
-		return unknown
+		return categoryOf(err)
 	case script.Signal != 0, script.ExitCode > exitSignalBase:
 		return signalled
 	case script.ExitCode == exitNotExecutable:
@@ -70,16 +63,48 @@ func (s *session) category(ctx context.Context, err error) category {
 		return configuration
 	case s.diskIsFull():
 		return resources
-	case strings.HasSuffix(script.Script, " pull") && !s.registriesAnswer(ctx):
+	}
+	return unknown
+}
+
+// errnos are what the kernel's answers mean. What is not among them says nothing: each kind of call fails in ways of its own.
+var errnos = map[syscall.Errno]category{
+	syscall.ECONNREFUSED: transient, syscall.ECONNRESET: transient, syscall.ECONNABORTED: transient, syscall.ETIMEDOUT: transient,
+	syscall.ENETUNREACH: transient, syscall.ENETDOWN: transient, syscall.ENETRESET: transient,
+	syscall.EHOSTUNREACH: transient, syscall.EHOSTDOWN: transient,
+	syscall.ENOSPC: resources, syscall.EDQUOT: resources, syscall.ENOMEM: resources, syscall.EMFILE: resources, syscall.ENFILE: resources,
+	syscall.EACCES: permission, syscall.EPERM: permission,
+	syscall.ENOENT: configuration, syscall.EISDIR: configuration, syscall.ENOTDIR: configuration,
+}
+
+// categoryOf is the category of an error of a call from Go. An errno tells more than the kind of call around it: each
+// satisfies net.Error, too.
+func categoryOf(err error) category {
+	var errno syscall.Errno
+	var network net.Error
+	var name *net.DNSError
+	switch {
+	case errors.As(err, &name):
 		return transient
-	case strings.HasSuffix(script.Script, " pull"):
-		return configuration
+	case errors.As(err, &errno):
+		if known, ok := errnos[errno]; ok {
+			return known
+		}
+		return unknown
+	case errors.Is(err, fs.ErrPermission):
+		return permission
+	case errors.As(err, &network) && network.Timeout():
+		return transient
 	}
 	return unknown
 }
 
 // advice is what the category of a failure suggests.
 func (s *session) advice(err error) []string {
+	var remedied interface{ Hints() []string }
+	if errors.As(err, &remedied) { // fail adds them
+		return nil
+	}
 	if text := guidance[s.category(context.Background(), err)]; text != "" {
 		return []string{text}
 	}
@@ -112,14 +137,4 @@ func (s *session) diskIsFull() bool {
 		return false
 	}
 	return stat.Bavail*uint64(stat.Bsize) < tooLittle //nolint:gosec // a block size is positive
-}
-
-// registriesAnswer asks the registries of the pulled images whether they are there at all.
-func (s *session) registriesAnswer(ctx context.Context) bool {
-	services, err := s.pulled(ctx)
-	if err != nil {
-		return false
-	}
-	const patience = 5 * time.Second // a slow one is no reason to try again
-	return len(host.Failed(askRegistries(ctx, imagesOf(services), patience))) == 0
 }

@@ -23,7 +23,7 @@ import (
 // has mode 0600, and its former content is kept beside it. -yes confirms the summary. Exit 3 when a value is missing,
 // refused or declined, and nothing was written; or when a domain that was entered does not lead here, and it was.
 func Config(ctx context.Context, yes *bool) error {
-	return enter(ctx, "config", true, options{yes: deref(yes)}, func(ctx context.Context, _ *session) error {
+	return enter(ctx, "config", true, flags{yes: yes}, func(ctx context.Context, _ *session) error {
 		return config(ctx)
 	})
 }

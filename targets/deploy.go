@@ -27,14 +27,7 @@ var order = []string{"pull", "build", "backup", "migrate", "rollout", "cleanup"}
 // Exit 3: refused, the running stack was not touched. 4: failed, the message says what runs now. 11: another deployment
 // holds the lock. 130: interrupted, the message says where it resumes.
 func Deploy(ctx context.Context, reset *bool, skip *string, timeout, wait *time.Duration, passes *int, yes, prune *bool) error {
-	skipped, err := skipping(skip)
-	if err != nil {
-		return refuse(ctx, fmt.Errorf("deploy: %w", err))
-	}
-	asked := options{
-		reset: deref(reset), skip: skipped, timeout: deref(timeout), wait: deref(wait),
-		passes: deref(passes), yes: deref(yes), prune: deref(prune),
-	}
+	asked := flags{reset: reset, skip: skip, timeout: timeout, wait: wait, passes: passes, yes: yes, prune: prune}
 	return enter(ctx, "deploy", true, asked, func(ctx context.Context, s *session) error {
 		if s.options.reset {
 			if err := s.clear(""); err != nil {

@@ -26,6 +26,9 @@ func To(name string) func() error {
 }
 
 func selectDestination(name string) error {
+	if err := misused(); err != nil {
+		return err
+	}
 	if current != nil && current.dest.Name != name {
 		return refuse(context.Background(), fmt.Errorf("%s: a target before it has already acted on %s; name the destination first", name, current.dest.Name))
 	}

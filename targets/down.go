@@ -13,7 +13,7 @@ import (
 // The next deploy finds the containers gone and runs the rollout again; the data is still there. Exit 4 when Docker
 // refuses, 11 while a deployment holds the lock.
 func Down(ctx context.Context) error {
-	return enter(ctx, "down", true, options{}, func(ctx context.Context, s *session) error {
+	return enter(ctx, "down", true, flags{}, func(ctx context.Context, s *session) error {
 		started := time.Now()
 		if err := s.script(ctx, "deploy.sh", "down"); err != nil {
 			return fail(ctx, exitFailed, fmt.Errorf("down: %w", err), s.advice(err)...)

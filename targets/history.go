@@ -15,7 +15,7 @@ import (
 // It changes nothing and needs no lock. -json prints the same to stdout, with the paths of each run's journal and log.
 // A journal that cannot be read is a warning.
 func History(ctx context.Context, json *bool) error {
-	return enter(ctx, "history", false, options{json: deref(json)}, func(ctx context.Context, s *session) error {
+	return enter(ctx, "history", false, flags{json: json}, func(ctx context.Context, s *session) error {
 		runs, err := s.store.Runs()
 		if err != nil {
 			s.console.Line(console.Warn, "history", err.Error(), 0)

@@ -13,8 +13,7 @@ import (
 //
 // It changes nothing. Exit 3 when the stack has no such service or no container of it is there.
 func Logs(ctx context.Context, service string, lines *int) error {
-	const usual = 100
-	return enter(ctx, "logs", false, options{}, func(ctx context.Context, s *session) error {
+	return enter(ctx, "logs", false, flags{lines: lines}, func(ctx context.Context, s *session) error {
 		containers, err := s.project.Containers(ctx)
 		if err != nil {
 			return refuse(ctx, fmt.Errorf("logs: %w", err))
@@ -26,11 +25,7 @@ func Logs(ctx context.Context, service string, lines *int) error {
 			if c.Service != service {
 				continue
 			}
-			wanted := usual
-			if lines != nil {
-				wanted = *lines
-			}
-			text, err := compose.Logs(ctx, c.ID, wanted)
+			text, err := compose.Logs(ctx, c.ID, s.options.lines)
 			if err != nil {
 				return fail(ctx, exitFailed, fmt.Errorf("logs: %w", err))
 			}
@@ -39,13 +34,16 @@ func Logs(ctx context.Context, service string, lines *int) error {
 				s.console.Print(c.Name + " | " + line + "\n")
 			}
 		}
-		if !shown {
-			if len(names) == 0 {
-				return refuse(ctx, fmt.Errorf("logs: no container of service %q, nor of any other", service), command("deploy"))
-			}
-			slices.Sort(names)
-			return refuse(ctx, fmt.Errorf("logs: no container of service %q; there are: %s", service, strings.Join(slices.Compact(names), ", ")))
+		if shown {
+			return nil
 		}
-		return nil
+		if all, err := s.serviceNames(ctx); err == nil && !slices.Contains(all, service) {
+			return refuse(ctx, fmt.Errorf("logs: the stack has no service %q; it has %s", service, strings.Join(all, ", ")))
+		}
+		if len(names) == 0 {
+			return refuse(ctx, fmt.Errorf("logs: no container of service %q, nor of any other", service), command("deploy"))
+		}
+		slices.Sort(names)
+		return refuse(ctx, fmt.Errorf("logs: no container of service %q; there are: %s", service, strings.Join(slices.Compact(names), ", ")))
 	})
 }

@@ -3,6 +3,8 @@ package targets
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"slipway/internal/compose"
 )
@@ -23,8 +25,20 @@ func (s *session) model(ctx context.Context) (*compose.Model, error) {
 			return nil, fmt.Errorf("compose files: %w", err)
 		}
 	}
+	if err := s.dest.Database.checkModel(model); err != nil {
+		return nil, refuse(ctx, err)
+	}
 	s.mu.Lock()
 	s.resolved = model
 	s.mu.Unlock()
 	return model, nil
+}
+
+// serviceNames are the services and jobs of the files, those of profiles that are off too.
+func (s *session) serviceNames(ctx context.Context) ([]string, error) {
+	model, err := s.model(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(model.Known())), nil
 }

@@ -1,47 +1,82 @@
 package targets
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 )
 
+// flags are those of a target as Mage read them, nil where they were not given.
+type flags struct {
+	reset, yes, json, prune, watch *bool
+	skip, step, backup             *string
+	passes, lines                  *int
+	timeout, wait                  *time.Duration
+}
+
+// and is f with what other sets: flags hold for the targets behind theirs, too.
+func (f flags) and(other flags) flags {
+	if f.skip != nil && other.skip != nil {
+		both := *f.skip + "," + *other.skip
+		other.skip = &both
+	}
+	return flags{
+		reset: last(f.reset, other.reset), yes: last(f.yes, other.yes), json: last(f.json, other.json), prune: last(f.prune, other.prune),
+		skip: last(f.skip, other.skip), passes: last(f.passes, other.passes), timeout: last(f.timeout, other.timeout), wait: last(f.wait, other.wait),
+		// Of the target that they stand behind, and of no other.
+		watch: other.watch, step: other.step, backup: other.backup, lines: other.lines,
+	}
+}
+
+func last[T any](one, other *T) *T {
+	if other != nil {
+		return other
+	}
+	return one
+}
+
 // options are what the flags of a target ask for. They hold for the whole chain of phases below it.
 type options struct {
-	reset   bool
-	yes     bool
-	json    bool
-	prune   bool
-	skip    []string
-	passes  int
-	timeout time.Duration
-	wait    time.Duration
+	reset, yes, json, prune, watch bool
+	skip                           []string
+	step, backup                   string
+	passes, lines                  int
+	timeout, wait                  time.Duration
 }
 
 // The defaults of verify: REQUIREMENTS asks for three passes within five minutes.
 const (
 	defaultPasses  = 3
 	defaultTimeout = 5 * time.Minute
+	defaultLines   = 100
 )
 
-// merge is o with what other sets.
-func (o options) merge(other options) options {
-	o.reset = o.reset || other.reset
-	o.yes = o.yes || other.yes
-	o.json = o.json || other.json
-	o.prune = o.prune || other.prune
-	o.skip = append(o.skip, other.skip...)
-	if other.passes != 0 {
-		o.passes = other.passes
+// options are what the flags ask for, or what is wrong with the first that asks for what cannot be.
+func (f flags) options() (options, error) {
+	o := options{
+		reset: or(f.reset, false), yes: or(f.yes, false), json: or(f.json, false), prune: or(f.prune, false), watch: or(f.watch, false),
+		step: or(f.step, ""), backup: or(f.backup, ""), passes: or(f.passes, defaultPasses), lines: or(f.lines, defaultLines),
+		timeout: or(f.timeout, defaultTimeout), wait: or(f.wait, 0),
 	}
-	if other.timeout != 0 {
-		o.timeout = other.timeout
+	switch {
+	case o.passes < 1:
+		return o, fmt.Errorf("-passes=%d: at least one pass is needed to be well", o.passes)
+	case o.lines < 1:
+		return o, fmt.Errorf("-lines=%d: at least one line can be shown", o.lines)
+	case o.timeout <= 0:
+		return o, fmt.Errorf("-timeout=%s: a timeout is longer than nothing, such as 5m", o.timeout)
+	case o.wait < 0:
+		return o, fmt.Errorf("-wait=%s: a wait cannot be negative", o.wait)
+	case f.step != nil && o.step == "":
+		return o, errors.New("-step= names no step; without the flag, reset clears all of them")
+	case f.backup != nil && o.backup == "":
+		return o, errors.New("-backup= names no backup; without the flag, restore lists them")
 	}
-	if other.wait != 0 {
-		o.wait = other.wait
-	}
-	return o
+	var err error
+	o.skip, err = skipping(f.skip)
+	return o, err
 }
 
 // skippable are the phases and parts that -skip can leave out.
@@ -49,7 +84,7 @@ var skippable = []string{"preflight", "prerequisites", "firewall", "fail2ban", "
 
 // skipping reads -skip: names separated by commas.
 func skipping(list *string) ([]string, error) {
-	if list == nil || *list == "" {
+	if list == nil {
 		return nil, nil
 	}
 	names := strings.Split(*list, ",")
@@ -63,25 +98,10 @@ func skipping(list *string) ([]string, error) {
 
 func (o options) skips(name string) bool { return slices.Contains(o.skip, name) }
 
-func (o options) passesWanted() int {
-	if o.passes > 0 {
-		return o.passes
-	}
-	return defaultPasses
-}
-
-func (o options) timeoutWanted() time.Duration {
-	if o.timeout > 0 {
-		return o.timeout
-	}
-	return defaultTimeout
-}
-
-// deref is what a flag was set to; the zero value where it was not given.
-func deref[T any](flag *T) T {
+// or is what a flag was set to, else its default.
+func or[T any](flag *T, usual T) T {
 	if flag == nil {
-		var zero T
-		return zero
+		return usual
 	}
 	return *flag
 }

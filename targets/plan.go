@@ -14,7 +14,7 @@ import (
 // {"project":…,"destination":…,"steps":[{"step":…,"run":true,"cause":…,"state":…,"result":…}]}. Exit 3 when it cannot tell: a record that is
 // corrupt, compose files that do not resolve.
 func Plan(ctx context.Context, json *bool) error {
-	return enter(ctx, "plan", false, options{json: deref(json)}, func(ctx context.Context, s *session) error {
+	return enter(ctx, "plan", false, flags{json: json}, func(ctx context.Context, s *session) error {
 		decisions, err := s.store.Plan(ctx, s.steps())
 		if err != nil {
 			return refuse(ctx, fmt.Errorf("plan: %w", err))

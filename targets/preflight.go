@@ -28,7 +28,7 @@ const (
 // (free or held by this very stack) and the domain's DNS are looked at together; every failure is listed with its
 // remedy. It changes nothing. -json prints the findings to stdout. Exit 3 when a check failed.
 func Preflight(ctx context.Context, json *bool) error {
-	return enter(ctx, "preflight", false, options{json: deref(json)}, func(ctx context.Context, _ *session) error {
+	return enter(ctx, "preflight", false, flags{json: json}, func(ctx context.Context, _ *session) error {
 		return preflightPhase(ctx)
 	})
 }

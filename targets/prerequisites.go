@@ -18,11 +18,7 @@ import (
 // checkpoint and is looked at again, so that a second run installs nothing and says so. Nothing is ever removed.
 // -skip=firewall,fail2ban leaves those alone. Exit 3 when a part is missing and cannot be installed.
 func Prerequisites(ctx context.Context, skip *string) error {
-	skipped, err := skipping(skip)
-	if err != nil {
-		return refuse(ctx, fmt.Errorf("prerequisites: %w", err))
-	}
-	return enter(ctx, "prerequisites", true, options{skip: skipped}, func(ctx context.Context, _ *session) error {
+	return enter(ctx, "prerequisites", true, flags{skip: skip}, func(ctx context.Context, _ *session) error {
 		return prerequisites(ctx)
 	})
 }

@@ -92,7 +92,10 @@ func (s *session) preview(ctx context.Context) preview {
 			seen.standIns = true
 		}
 	}
-	if seen.model, seen.err = project.Model(ctx); seen.err != nil {
+	if seen.model, seen.err = project.Model(ctx); seen.err == nil {
+		seen.err = s.dest.Database.checkModel(seen.model)
+	}
+	if seen.err != nil {
 		return seen
 	}
 	if len(project.Env) == len(s.project.Env) {
@@ -242,7 +245,7 @@ func publishedPorts(model *compose.Model) []host.Port {
 // reachableRegistries checks the registries that a pull would ask: those of images that are neither here nor built here.
 func reachableRegistries(ctx context.Context, seen preview) host.Finding {
 	refs := slices.DeleteFunc(imagesOf(withoutBuild(seen.model)), func(ref string) bool { _, has := seen.world.Images[ref]; return has })
-	for _, finding := range askRegistries(ctx, refs, host.DefaultLimit) {
+	for _, finding := range askRegistries(ctx, refs) {
 		if finding.State != host.StateOK {
 			return finding
 		}
@@ -252,7 +255,7 @@ func reachableRegistries(ctx context.Context, seen preview) host.Finding {
 
 // askRegistries asks the registries of these images whether they answer, each once. Where the engine has mirrors of Docker
 // Hub, one of them is as good.
-func askRegistries(ctx context.Context, refs []string, limit time.Duration) []host.Finding {
+func askRegistries(ctx context.Context, refs []string) []host.Finding {
 	var registries []string
 	for _, ref := range refs {
 		registries = append(registries, compose.RegistryOf(ref))
@@ -264,9 +267,7 @@ func askRegistries(ctx context.Context, refs []string, limit time.Duration) []ho
 		if info, err := compose.EngineInfo(ctx); err == nil && registry == "docker.io" {
 			mirrors = info.Mirrors
 		}
-		check := host.Registry(registry, mirrors...)
-		check.Limit = limit
-		checks = append(checks, check)
+		checks = append(checks, host.Registry(registry, mirrors...))
 	}
 	return host.Run(ctx, checks)
 }

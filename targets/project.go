@@ -1,13 +1,12 @@
 package targets
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
-
-	"github.com/compose-spec/compose-go/v2/loader"
 
 	"slipway/internal/compose"
 )
@@ -61,9 +60,11 @@ func (s Stack) projectName(d Destination, said compose.Word) (string, error) {
 	case d.Name == s.Destinations[0].Name && said.Value != s.Name:
 		return "", fmt.Errorf("%s names the project %q, and the magefile's Stack.Name is %q: make them the same", said.From, said.Value, s.Name)
 	}
-	if name == "" || name != loader.NormalizeProjectName(name) {
-		return "", fmt.Errorf("project name %q (%s): only lower-case letters, digits, - and _ name a Compose project, and it begins with a letter or a digit",
-			name, said.From)
+	if err := checkProject(name); err != nil {
+		if said.From == environment {
+			said.From = "COMPOSE_PROJECT_NAME"
+		}
+		return "", fmt.Errorf("%s: %w", cmp.Or(said.From, "destination "+d.Name), err)
 	}
 	return name, nil
 }

@@ -15,8 +15,11 @@ import (
 	"slipway/internal/console"
 )
 
-// pullTries bounds how often a pull is tried when the network is to blame.
-const pullTries = 4
+// How often a pull is tried, and how long a registry may ask to be left alone for it to be waited for.
+const (
+	pullTries   = 4
+	longestWait = time.Minute
+)
 
 // pull brings the images that are not built here: those that are missing, and those that the files say to ask for each time.
 func (s *session) pull() checkpoints.Step {
@@ -84,19 +87,30 @@ func (s *session) toPull(ctx context.Context) ([]wantedImage, error) {
 	return wanted, nil
 }
 
-// pullWithRetries tries again, visibly and a bounded number of times, only where the network is to blame.
+// pullWithRetries tries again, visibly and a bounded number of times, unless it is known that this is of no use.
 func (s *session) pullWithRetries(ctx context.Context, names []string) error {
-	try := func() (struct{}, error) {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.Multiplier = 3 // a registry that is being restarted is gone for some seconds
+	for try := 1; ; try++ {
 		err := s.interruptibleScript(ctx, "deploy.sh", append([]string{"pull"}, names...)...)
-		if err != nil && s.category(ctx, err) != transient {
-			return struct{}{}, backoff.Permanent(err)
+		if err == nil || s.category(ctx, err) != unknown {
+			return err
 		}
-		return struct{}{}, err
+		fault, err := s.pullFault(ctx, err)
+		if err != nil {
+			return err
+		}
+		pause, again := fault.pause(pauses.NextBackOff())
+		if !again || try == pullTries {
+			return fault
+		}
+		s.console.Line(console.Wait, "pull", fmt.Sprintf("%s; again in %s", fault.sentence(), pause.Round(100*time.Millisecond)), 0)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
 	}
-	_, err := backoff.Retry(ctx, try, backoff.WithMaxTries(pullTries), backoff.WithNotify(func(err error, next time.Duration) {
-		s.console.Line(console.Wait, "pull", fmt.Sprintf("the network failed; again in %s", next.Round(100*time.Millisecond)), 0)
-	}))
-	return err
 }
 
 // pulled are the services whose images come from a registry, by name.

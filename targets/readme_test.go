@@ -15,6 +15,7 @@ func TestReadmeMagefileRunsItsStepOnceAndAgainWhenAPageChanges(t *testing.T) {
 	dir := readmeModule(t, "Add a target")
 	page := filepath.Join(dir, "pages", "first.txt")
 	place(t, page, "one\n")
+	place(t, filepath.Join(dir, "shop", "docker-compose.yml"), "services: {shop: {image: shop}}\n")
 
 	binary := filepath.Join(dir, "mage")
 	inModule(t, dir, "go", "tool", "mage", "-compile", binary)

@@ -13,7 +13,7 @@ func TestTheModelOfPreflightHoldsUntilTheEnvFileChanges(t *testing.T) {
 	if s.offered() != nil {
 		t.Error("a model is there though preflight was left out")
 	}
-	model := &compose.Model{}
+	model := modelOf(t, "services: {web: {image: x}}\n")
 	s.offer(model, s.envContent())
 	if got, err := s.model(t.Context()); err != nil || got != model {
 		t.Errorf("the model of preflight is not used: %v, %v", got, err)

@@ -24,17 +24,16 @@ import (
 // next deploy applies. Exit 3: refused, nothing was touched. 4: failed, the message says what runs now. 11: another
 // deployment holds the lock.
 func Restore(ctx context.Context, backup *string, yes *bool) error {
-	id := deref(backup)
-	return enter(ctx, "restore", id != "", options{yes: deref(yes)}, func(ctx context.Context, s *session) error {
+	return enter(ctx, "restore", backup != nil, flags{backup: backup, yes: yes}, func(ctx context.Context, s *session) error {
 		if s.dest.Database.Kind == "" {
 			return refuse(ctx, errors.New("restore: "+noKind))
 		}
-		chosen, err := s.backups().find(id)
+		chosen, err := s.backups().find(s.options.backup)
 		if err != nil {
 			return refuse(ctx, fmt.Errorf("restore: %w", err))
 		}
 		if err := s.sure(ctx, chosen); err != nil {
-			return refuse(ctx, fmt.Errorf("restore: %w", err), command("restore")+" -backup="+id+" -yes")
+			return refuse(ctx, fmt.Errorf("restore: %w", err), command("restore")+" -backup="+chosen.ID+" -yes")
 		}
 		if err := s.restore(ctx, chosen); err != nil {
 			return fail(ctx, exitFailed, fmt.Errorf("restore: %w%s", err, s.running(ctx)), s.restoreHints(err, chosen)...)

@@ -254,7 +254,7 @@ func (s *session) awaitAll(ctx context.Context, model *compose.Model, wanted map
 	tell, done := s.progress(ctx)
 	defer done()
 	report, err := health.Wait(ctx, health.Options{
-		Project: s.project, Services: wanted, Passes: 1, Window: window, Timeout: s.options.timeoutWanted(), Progress: tell,
+		Project: s.project, Services: wanted, Passes: 1, Window: window, Timeout: s.options.timeout, Progress: tell,
 	})
 	if err != nil {
 		return err

@@ -12,7 +12,10 @@ import (
 // holds the stack; its errors and its result are redacted. A failure ends the target with exit 4, a held lock with 11.
 // Package checkpoints has the inputs: files, globs, values, keys of the environment, other steps (After).
 func Run(ctx context.Context, step checkpoints.Step) error {
-	return enter(ctx, step.Name, true, options{}, func(ctx context.Context, s *session) error {
+	if err := checkStep(step); err != nil {
+		return refuse(ctx, err)
+	}
+	return enter(ctx, step.Name, true, flags{}, func(ctx context.Context, s *session) error {
 		if _, err := s.do(ctx, step); err != nil {
 			return fail(ctx, exitFailed, err, "fix it and run the target again; "+command("status"))
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -32,7 +33,8 @@ type session struct {
 	console *console.Console
 	secrets *redact.Redactor
 	store   *checkpoints.Store
-	options options
+	flags   flags   // of the targets so far
+	options options // what they ask for
 
 	target   string
 	started  time.Time
@@ -107,6 +109,9 @@ func open(target string) (*session, error) {
 		defer cancel()
 		return s.missingParts(ctx, s.machineParts())
 	})
+	if err := s.checkDestination(); err != nil {
+		return nil, err
+	}
 	current = s
 	return s, nil
 }
@@ -167,6 +172,9 @@ func (s *session) change(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := places().share(dir); err != nil {
+		return err
+	}
 	if s.store, err = checkpoints.Open(dir, s.project.Name); err != nil {
 		return err
 	}
@@ -195,23 +203,31 @@ func (s *session) end() {
 	}
 }
 
-// enter runs the body of a target in the session: signals taken over, and, where it changes something, as a run.
+// enter runs the body of a target in the session: signals taken over, and, where it changes something, as a run. Before
+// that, the command line, the declaration and what the flags name are checked, and nothing is made where they are wrong.
 // What the body returns becomes the target's Failure; a phase that failed below has recorded its own.
-func enter(ctx context.Context, target string, changes bool, set options, body func(context.Context, *session) error) error {
+func enter(ctx context.Context, target string, changes bool, asked flags, body func(context.Context, *session) error) error {
+	if err := misused(); err != nil {
+		return err
+	}
+	if _, err := asked.options(); err != nil {
+		return refuse(ctx, fmt.Errorf("%s: %w", target, err))
+	}
 	s, err := open(target)
 	if err != nil {
 		return refuse(ctx, fmt.Errorf("%s: %w", target, err))
 	}
-	s.options = s.options.merge(set)
+	s.flags = s.flags.and(asked)
+	if s.options, err = s.flags.options(); err != nil {
+		return refuse(ctx, fmt.Errorf("%s: %w", target, err))
+	}
 	ctx, stop := s.interruptible(ctx)
 	defer stop()
-	if changes {
-		if err := s.change(ctx); err != nil {
-			return refuse(ctx, fmt.Errorf("%s: %w", target, err))
-		}
-		defer s.end()
-	} else if err := s.look(); err != nil {
+	if err := s.ready(ctx, changes); err != nil {
 		return refuse(ctx, fmt.Errorf("%s: %w", target, err))
+	}
+	if changes {
+		defer s.end()
 	}
 	if err := body(ctx, s); err != nil {
 		s.failure = err
@@ -220,35 +236,32 @@ func enter(ctx context.Context, target string, changes bool, set options, body f
 	return nil
 }
 
-// stateDir is STATE_DIR, else the directory under /var/lib, else, where that can neither be used nor is there,
-// .deploy beside the compose files. A directory under /var/lib that is there and cannot be read is an error: a second
-// state directory would be a second lock.
-func stateDir(p compose.Project) (string, error) {
-	if dir := os.Getenv("STATE_DIR"); dir != "" {
-		return filepath.Abs(dir)
+// ready opens the state, to read it or as a run, once what the flags name is known to be there.
+func (s *session) ready(ctx context.Context, changes bool) error {
+	if err := s.known(ctx); err != nil {
+		return err
 	}
-	system := filepath.Join("/var/lib/slipway", p.Name)
-	switch _, err := os.ReadDir(system); {
-	case err == nil:
-		return system, nil
-	case !errors.Is(err, os.ErrNotExist):
-		return "", fmt.Errorf("state directory: %w; run as the user who deployed last, or name another with STATE_DIR", err)
+	if changes {
+		return s.change(ctx)
 	}
-	if os.Geteuid() == 0 {
-		return system, nil
-	}
-	return filepath.Join(p.Dir, ".deploy", p.Name), nil
+	return s.look()
 }
 
 // who is user@host, for the error of whoever finds the lock held.
 func who() string {
-	name := "uid " + fmt.Sprint(os.Getuid())
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
+	name := userName(uint32(os.Getuid())) //nolint:gosec // a uid
 	host, err := os.Hostname()
 	if err != nil {
 		return name
 	}
 	return name + "@" + host
+}
+
+// userName is the user's name, else their number.
+func userName(uid uint32) string {
+	id := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return "uid " + id
 }

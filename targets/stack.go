@@ -9,7 +9,6 @@ package targets
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"slipway/checkpoints"
@@ -76,50 +75,6 @@ var declared Stack
 // Use declares the stack that the targets act on. Called from the magefile's init; a declaration that cannot work
 // is refused by the first target that needs it.
 func Use(stack Stack) { declared = stack }
-
-// check says what is wrong with the declaration, in one sentence.
-func (s Stack) check() error {
-	if s.Name == "" {
-		return fmt.Errorf("no stack is declared: call targets.Use in the magefile's init")
-	}
-	if strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-		return fmt.Errorf("stack name %q: only lower-case letters, digits, - and _ name a Compose project", s.Name)
-	}
-	if len(s.Destinations) == 0 {
-		return fmt.Errorf("stack %s has no destination", s.Name)
-	}
-	for _, d := range s.Destinations {
-		if err := d.Database.check(); err != nil {
-			return fmt.Errorf("stack %s: destination %s: database: %w", s.Name, d.Name, err)
-		}
-	}
-	for _, extra := range s.Steps {
-		if !slices.Contains(order, extra.Before) {
-			return fmt.Errorf("step %s: there is no step %q to come before; the steps are %s",
-				extra.Step.Name, extra.Before, strings.Join(order, ", "))
-		}
-	}
-	return nil
-}
-
-// check says what a backup would lack.
-func (d Database) check() error {
-	switch {
-	case d.Kind == "":
-		return nil
-	case d.Kind != "postgres" && d.Kind != "sqlite":
-		return fmt.Errorf("kind %q: only postgres and sqlite can be backed up", d.Kind)
-	case d.Volume == "":
-		return fmt.Errorf("a %s needs its Volume: without it nobody knows whether there is data", d.Kind)
-	case d.Job != "" && d.Migrations == "":
-		return fmt.Errorf("job %s needs its Migrations: without them nobody knows when to back up", d.Job)
-	case d.Kind == "postgres" && d.Service == "":
-		return fmt.Errorf("a postgres needs its Service, where it is dumped")
-	case d.Kind == "sqlite" && len(d.Writers) == 0:
-		return fmt.Errorf("a sqlite needs its Writers, the first of which copies it")
-	}
-	return nil
-}
 
 // keeper is the service that backs the database up.
 func (d Database) keeper() string {

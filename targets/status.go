@@ -17,7 +17,7 @@ import (
 // It changes nothing and needs no lock. -json prints the same to stdout. Exit 0 also when the stack is not well: that is
 // for verify to say.
 func Status(ctx context.Context, json *bool) error {
-	return enter(ctx, "status", false, options{json: deref(json)}, func(ctx context.Context, s *session) error {
+	return enter(ctx, "status", false, flags{json: json}, func(ctx context.Context, s *session) error {
 		found, err := s.observe(ctx)
 		if err != nil {
 			return refuse(ctx, fmt.Errorf("status: %w", err))

@@ -8,8 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/compose-spec/compose-go/v2/template"
-
 	"slipway/internal/console"
 	"slipway/internal/health"
 	"slipway/internal/host"
@@ -23,9 +21,12 @@ import (
 // are looked at. It changes nothing, needs no record of a deployment and no lock, and gives up after -timeout (5m).
 // -json prints one object per check to stdout; -watch asks again and again until interrupted. Exit 0 or 4.
 func Verify(ctx context.Context, json *bool, passes *int, timeout *time.Duration, watch *bool) error {
-	asked := options{json: deref(json), passes: deref(passes), timeout: deref(timeout)}
+	if or(watch, false) && or(json, false) {
+		return refuse(ctx, errors.New("verify: -watch prints a line for each change and no JSON: leave out -watch or -json"))
+	}
+	asked := flags{json: json, passes: passes, timeout: timeout, watch: watch}
 	return enter(ctx, "verify", false, asked, func(ctx context.Context, s *session) error {
-		if deref(watch) {
+		if s.options.watch {
 			return s.watch(ctx)
 		}
 		return verify(ctx)
@@ -57,13 +58,13 @@ func verify(ctx context.Context) error {
 		}
 		s.found = &found
 		return fmt.Sprintf("%s, %s, %s", console.Count(len(found.Services), "container"), console.Count(len(found.Addresses), "address"),
-			times(s.options.passesWanted())), nil
+			times(s.options.passes)), nil
 	})
 }
 
 // verified asks everything, the inside first.
 func (s *session) verified(ctx context.Context) (verified, error) {
-	limited, cancel := context.WithTimeout(ctx, s.options.timeoutWanted())
+	limited, cancel := context.WithTimeout(ctx, s.options.timeout)
 	defer cancel()
 	found := verified{Project: s.project.Name}
 	report, err := s.verifyServices(limited)
@@ -168,8 +169,8 @@ func (s *session) verifyServices(ctx context.Context) (health.Report, error) {
 	tell, done := s.progress(ctx)
 	defer done()
 	report, err := health.Wait(ctx, health.Options{
-		Project: s.project, Services: health.Expected(model), Passes: s.options.passesWanted(), Window: settle, Recent: !s.acted,
-		Pruned: true, Timeout: s.options.timeoutWanted(), Progress: tell,
+		Project: s.project, Services: health.Expected(model), Passes: s.options.passes, Window: settle, Recent: !s.acted,
+		Pruned: true, Timeout: s.options.timeout, Progress: tell,
 	})
 	if err != nil {
 		return report, err
@@ -202,7 +203,7 @@ func (s *session) verifyAddresses(ctx context.Context, well bool) ([]health.Answ
 	}
 	tell, done := s.answers(ctx)
 	defer done()
-	return health.Ask(ctx, addresses, s.options.passesWanted(), tell), nil
+	return health.Ask(ctx, addresses, s.options.passes, tell), nil
 }
 
 // times is how often in a row something was well.
@@ -238,9 +239,4 @@ func (s *session) values() (func(string) (string, bool), error) {
 		}
 		return file.Get(key)
 	}, nil
-}
-
-// expand replaces ${KEY} and ${KEY:-default} as Compose does.
-func expand(text string, values func(string) (string, bool)) (string, error) {
-	return template.Substitute(text, values)
 }

@@ -113,8 +113,8 @@ var rootKey = regexp.MustCompile(`(?m)^["']?name["']?[ \t]*:`)
 // that it has none: this is asked by every target, of files of any size.
 func nameIn(path string, look func(string) (string, bool)) (string, error) {
 	data, err := regular.Read(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil // preflight says that it is missing
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, regular.ErrDirectory) {
+		return "", nil // who needs it says that it is missing
 	}
 	if err != nil {
 		return "", err

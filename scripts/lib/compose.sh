@@ -14,6 +14,8 @@ select_project() {
         COMPOSE_PROJECT_NAME=$(ask_compose config --format json | jq --raw-output '.name // empty')
         [[ -n $COMPOSE_PROJECT_NAME ]] || fail 3 "the compose files give the project no name"
     fi
+    [[ $COMPOSE_PROJECT_NAME =~ ^[a-z0-9][a-z0-9_-]*$ ]] ||
+        fail 3 "\"$COMPOSE_PROJECT_NAME\" names no Compose project: lower-case letters, digits, - and _ do, beginning with a letter or a digit"
     export COMPOSE_PROJECT_NAME
     mind_own_settings
 }
@@ -75,22 +77,30 @@ ask_compose() {
     docker compose "$@" 2>/dev/null || fail 3 "the compose files do not resolve: docker compose config --quiet says why"
 }
 
-# state_dir: prints where the lock is: STATE_DIR, else the project's directory in
-# the system's, else, for a user who is not root, .deploy beside the compose files.
-# One that is there and cannot be used is an error: a second state directory would
-# be a second lock. Go decides in the same way.
+# state_dir: prints where the lock is: STATE_DIR; else the project's directory in the
+# system's, where it is there or for root; else .deploy beside the compose files, where
+# it is there; else the user's own state directory, or .deploy without a home. One that
+# is there and cannot be used is an error: a second state directory would be a second
+# lock. Go decides in the same way.
 state_dir() {
-    local root=/var/lib/slipway dir
+    local root=/var/lib/slipway dir beside own=${XDG_STATE_HOME:-}
     dir=$root/$COMPOSE_PROJECT_NAME
+    beside=$(dirname -- "${COMPOSE_FILE%%:*}")/.deploy/$COMPOSE_PROJECT_NAME
+    if [[ $own != /* && ${HOME:-} == /* && -w $HOME ]]; then
+        own=$HOME/.local/state
+    fi
     if [[ -n ${STATE_DIR:-} ]]; then
         dir=$STATE_DIR
     elif [[ -e $root && ! -x $root ]]; then
-        fail 3 "$root is another user's: run as that user, or name another directory with STATE_DIR"
-    elif [[ ! -e $dir && $EUID != 0 ]]; then
-        dir=$(dirname -- "${COMPOSE_FILE%%:*}")/.deploy/$COMPOSE_PROJECT_NAME
+        fail 3 "$root is closed to you: let root deploy from it once more, or: sudo chmod 0755 $root"
+    elif [[ $EUID != 0 && ! -e $dir ]]; then
+        dir=$beside
+        [[ -e $beside || $own != /* ]] || dir=$own/slipway/$COMPOSE_PROJECT_NAME
     fi
     make_private "$dir" || fail 3 "the state directory $dir cannot be made"
     [[ -w $dir ]] || fail 3 "the state directory $dir is another user's: run as that user, or name another with STATE_DIR"
+    # Others have to see which projects are there; each project's directory is closed.
+    [[ $EUID != 0 || ${dir%/*} != "$root" ]] || chmod 0755 -- "$root"
     printf '%s\n' "$dir"
 }
 

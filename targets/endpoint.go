@@ -1,0 +1,105 @@
+package targets
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/template"
+)
+
+// placeholders stand for a setting that nobody knows yet: a host or a port, a scheme, the beginning of a URL. A declaration
+// that none of them makes right cannot be right.
+var placeholders = []string{"1", "http", "http://1"}
+
+// check says why the address cannot be asked.
+func (a Address) check() error {
+	if err := checkEndpoint("URL", a.URL, askable); err != nil {
+		return err
+	}
+	if a.Via == "" {
+		return nil
+	}
+	return checkEndpoint("Via", a.Via, dialable)
+}
+
+// check says why the link leads nowhere.
+func (l Link) check() error { return checkEndpoint("URL", l.URL, followable) }
+
+// checkEndpoint judges a text with a placeholder for each setting.
+func checkEndpoint(field, text string, judge func(string) error) error {
+	var problem error
+	for _, placeholder := range placeholders {
+		filled, err := template.Substitute(text, func(string) (string, bool) { return placeholder, true })
+		if err != nil {
+			return fmt.Errorf("%s %q cannot be read: a setting is written ${KEY}, and a dollar sign $$", field, text)
+		}
+		err = judge(filled)
+		if err == nil {
+			return nil
+		}
+		problem = cmp.Or(problem, err) // the first placeholder is the likeliest
+	}
+	return fmt.Errorf("%s %q: %w", field, text, problem)
+}
+
+func askable(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || !slices.Contains([]string{"http", "https", "tcp"}, u.Scheme) || u.Hostname() == "" {
+		return errors.New("what can be asked is http://HOST…, https://HOST… or tcp://HOST:PORT")
+	}
+	if u.Port() == "" && u.Scheme != "tcp" && !strings.HasSuffix(u.Host, ":") {
+		return nil
+	}
+	return checkPort(u.Port())
+}
+
+func dialable(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return errors.New("what can be dialled is HOST:PORT")
+	}
+	return checkPort(port)
+}
+
+func followable(text string) error {
+	if u, err := url.Parse(text); err != nil || u.Scheme == "" || u.Host == "" && u.Opaque == "" {
+		return errors.New("a link is a whole URL, such as https://HOST/")
+	}
+	return nil
+}
+
+func checkPort(text string) error {
+	if port, err := strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
+		return errors.New("its port has to be a number from 1 to 65535")
+	}
+	return nil
+}
+
+// bare finds the settings of a text that must have a value: ${KEY}, ${KEY:?…} and $KEY, and not ${KEY:-default}.
+var bare = regexp.MustCompile(`\$(?:\{([A-Za-z_]\w*)(?::?\?[^}]*)?\}|([A-Za-z_]\w*))`)
+
+// needed are the keys of the settings without which the text cannot be filled in.
+func needed(text string) []string {
+	var keys []string
+	for _, found := range bare.FindAllStringSubmatch(strings.ReplaceAll(text, "$$", ""), -1) {
+		keys = append(keys, found[1]+found[2])
+	}
+	return keys
+}
+
+// expand replaces ${KEY} and ${KEY:-default} as Compose does. What is not set is an error: Compose takes it for empty.
+func expand(text string, values func(string) (string, bool)) (string, error) {
+	for _, key := range needed(text) {
+		if _, ok := values(key); !ok {
+			return "", fmt.Errorf("%s is not set", key)
+		}
+	}
+	return template.Substitute(text, values)
+}
