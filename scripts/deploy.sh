@@ -69,7 +69,7 @@ step_pull() {
         docker compose pull --policy missing "${list[@]}" >&2
         return
     fi
-    docker compose pull "$@" >&2
+    docker compose pull --policy always "$@" >&2
 }
 
 step_build() {

@@ -20,7 +20,7 @@ func TestEachStepIsItsDockerCommand(t *testing.T) {
 		args string
 		want []string
 	}{
-		{"pull db web", []string{"compose pull --policy missing db web"}},
+		{"pull db web", []string{"compose pull --policy always db web"}},
 		{"build web", []string{"compose build web"}},
 		{"build", []string{"compose build"}},
 		{"start db", []string{"compose up -d --no-deps --no-recreate --no-build --pull never db"}},

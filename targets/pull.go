@@ -80,7 +80,7 @@ func (s *session) toPull(ctx context.Context) ([]wantedImage, error) {
 		switch {
 		case missing >= 0:
 			wanted = append(wanted, wantedImage{service.Name, "image " + service.Images()[missing] + " is not here"})
-		case service.AsksRegistry():
+		case service.AsksRegistry(here[service.Image], time.Now()):
 			wanted = append(wanted, wantedImage{service.Name, "pull_policy of " + service.Name + " is " + service.PullPolicy})
 		}
 	}

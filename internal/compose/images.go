@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sync/errgroup"
@@ -17,6 +18,7 @@ type Image struct {
 	// Content is a digest of what containers of it get: platform, configuration and layers. The id is more: on the containerd
 	// store it is that of an index which names how and when the image was built, and changes with every build.
 	Content string
+	Tagged  time.Time // when its name was given to it here
 }
 
 // Images are the images of these references that the engine has. Those it lacks are left out.
@@ -42,7 +44,7 @@ func Images(ctx context.Context, refs ...string) (map[string]Image, error) {
 				return fmt.Errorf("inspect images: encode image %s: %w", ref, err)
 			}
 			digest := sha256.Sum256(content)
-			found[i] = &Image{ID: answer.ID, Content: hex.EncodeToString(digest[:])}
+			found[i] = &Image{ID: answer.ID, Content: hex.EncodeToString(digest[:]), Tagged: answer.Metadata.LastTagTime}
 			return nil
 		})
 	}

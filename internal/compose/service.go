@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 )
@@ -44,14 +45,20 @@ func (s Service) Images() []string {
 	return images
 }
 
-// AsksRegistry reports whether the registry is to be asked for newer images though they are here: always, or, which Compose
-// decides, after a while.
-func (s Service) AsksRegistry() bool {
-	switch s.PullPolicy {
-	case "", types.PullPolicyMissing, types.PullPolicyIfNotPresent, types.PullPolicyNever, types.PullPolicyBuild:
+// AsksRegistry reports whether pull_policy says to ask the registry for a newer image though this one is here: always, or once
+// it was pulled or built longer ago than daily, weekly or every_N say.
+func (s Service) AsksRegistry(image Image, now time.Time) bool {
+	policy, age, err := s.GetPullPolicy()
+	if err != nil {
 		return false
 	}
-	return true
+	switch policy {
+	case types.PullPolicyAlways:
+		return true
+	case types.PullPolicyRefresh:
+		return now.Sub(image.Tagged) >= age
+	}
+	return false
 }
 
 // Published is a port of the host that a service asks for: one, or any of a range.
