@@ -39,6 +39,7 @@ Deploys the stack in eight steps, or does one step.
   renew SERVICE REPLICAS…  recreate the containers of services, changed or not
   unlink NETWORK…          remove networks, whoever was in them stopped beforehand
   beside SERVICE REPLICAS  add new containers of a service beside its old ones
+  reload CONTAINER exec COMMAND… | signal NAME   have a proxy look names up again
   retire CONTAINER…        stop and remove containers, keep their volumes
   cleanup                  remove this project's dangling images
   down                     stop and remove the project, keep its volumes
@@ -190,6 +191,18 @@ step_renew() {
     docker compose up -d --no-deps --force-recreate --no-build --pull never "${scales[@]}" "${services[@]}" >&2
 }
 
+# A proxy that looked its upstreams up when it started is told to do so again.
+step_reload() {
+    (($# > 2)) && [[ $2 == exec || $2 == signal ]] || usage_error "reload needs a CONTAINER, and exec COMMAND… or signal NAME"
+    local container=$1 how=$2
+    shift 2
+    if [[ $how == signal ]]; then
+        docker kill --signal "$1" "$container" >/dev/null
+    else
+        docker exec "$container" "$@" >&2
+    fi
+}
+
 # A changed network has to be made anew, and the engine removes none that somebody is in.
 # What was in it is stopped beforehand; it comes back with the next renew.
 step_unlink() {
@@ -302,7 +315,7 @@ main() {
     STEP=
     if (($# > 0)) && [[ $1 != -* ]]; then
         case $1 in
-            pull | build | start | stop | backup | restore | migrate | up | renew | unlink | beside | retire | cleanup | down) ;;
+            pull | build | start | stop | backup | restore | migrate | up | renew | unlink | reload | beside | retire | cleanup | down) ;;
             *) usage_error "there is no step \"$1\"" ;;
         esac
         STEP=$1

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ func config(ctx context.Context) error {
 		if err != nil {
 			return "", err
 		}
-		plan, missing, err := settings.Collect(s.dir, declared, file, s.lookup)
+		plan, missing, err := settings.Collect(s.dir, s.withReaders(declared), file, s.lookup)
 		if err != nil {
 			return "", err
 		}
@@ -59,6 +60,7 @@ func config(ctx context.Context) error {
 			return "", err
 		}
 		s.warn("config", written.Warnings)
+		s.made = slices.Clone(written.Files)
 		for i, path := range written.Files {
 			if rel, err := filepath.Rel(s.dir, path); err == nil {
 				written.Files[i] = filepath.Join(s.stack.Dir, rel)

@@ -56,6 +56,11 @@ func deploySteps(ctx context.Context) error {
 			if _, err := s.do(ctx, step); err != nil {
 				return "", s.explain(ctx, step.Name, err)
 			}
+			if step.Name == "build" {
+				if err := s.serveReaders(ctx); err != nil {
+					return "", s.explain(ctx, step.Name, err)
+				}
+			}
 		}
 		return "", s.orphans(ctx)
 	})

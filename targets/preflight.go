@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 
 	"slipway/internal/compose"
@@ -88,7 +87,7 @@ func (s *session) checks() []host.Check {
 	}
 	dir, _ := stateDir(s.project)
 	checks := []host.Check{
-		host.Memory(minimumMemory), host.CPU(recommendedCPUs), host.Disk(engineFolders, minimumDisk), host.Inodes(engineFolders, minimumInodes),
+		host.Memory(minimumMemory), host.CPU(recommendedCPUs), host.Disk(s.engineFolders, minimumDisk), host.Inodes(s.engineFolders, minimumInodes),
 		host.Distribution("/etc/os-release"), host.Kernel(missing), host.Clock(),
 		host.ComposeFiles(s.dir, s.project.Files, s.dest.Files), host.StateDirectory(dir),
 	}
@@ -101,8 +100,8 @@ func (s *session) checks() []host.Check {
 }
 
 // engineFolders are where the engine keeps its data on this machine: none where it is on another one.
-func engineFolders(ctx context.Context) []string {
-	info, err := compose.EngineInfo(ctx)
+func (s *session) engineFolders(context.Context) []string {
+	info, err := s.info()
 	switch {
 	case err != nil:
 		return []string{dockerRoot}
@@ -114,14 +113,8 @@ func engineFolders(ctx context.Context) []string {
 	return []string{info.Root}
 }
 
-func (s *session) engineFacts(ctx context.Context) (host.EngineFacts, error) {
-	known := s.knownTools()
-	v, err := compose.Versions(ctx, known)
-	if !maps.Equal(known.Files, v.Files) {
-		s.mu.Lock()
-		s.newTools = v.Tools
-		s.mu.Unlock()
-	}
+func (s *session) engineFacts(context.Context) (host.EngineFacts, error) {
+	v, err := s.versions()
 	if errors.Is(err, compose.ErrNoDocker) || errors.Is(err, compose.ErrNoEngine) {
 		err = nil
 	}

@@ -12,6 +12,8 @@ import (
 
 	"slipway/internal/buildinput"
 	"slipway/internal/compose"
+	"slipway/internal/composekeys"
+	"slipway/internal/composelint"
 	"slipway/internal/host"
 	"slipway/internal/preflight"
 	"slipway/internal/redact"
@@ -64,13 +66,34 @@ func (s *session) modelChecks() []host.Check {
 	}
 	checks := []host.Check{
 		{Name: "stack", Limit: previewLimit, Look: sound},
+		{Name: "compose values", Look: s.valuesThatArrive},
 		{Name: "ports", Limit: previewLimit, Look: look(freePorts)},
-		{Name: "registry", Limit: previewLimit, Look: look(reachableRegistries)},
+		{Name: "registry", Limit: previewLimit, Look: look(s.reachableRegistries)},
 	}
 	if s.target == "preflight" {
 		checks = append(checks, host.Check{Name: "scaling", Limit: previewLimit, Look: look(unscalable)})
 	}
 	return checks
+}
+
+// valuesThatArrive warns of what a service gets otherwise than the files seem to say: values that YAML rewrites, and variables
+// that nobody has set. Compose says the latter itself, more than once, and with fragments of passwords.
+func (s *session) valuesThatArrive(context.Context) host.Finding {
+	values, err := s.values()
+	if err != nil {
+		return host.OK("not looked at: config says what is wrong with the env file")
+	}
+	var lines []string
+	for _, rewritten := range composelint.Rewrites(s.files) {
+		lines = append(lines, rewritten.String())
+	}
+	for _, unset := range composelint.Unsets(s.files, values) {
+		lines = append(lines, unset.String())
+	}
+	if len(lines) == 0 {
+		return host.OK("they arrive as they are written")
+	}
+	return host.Warn(strings.Join(lines, "\n      "), "none, if that is meant")
 }
 
 // preview resolves the stack and asks the engine what it needs, with stand-ins for what config has still to ask for.
@@ -101,17 +124,26 @@ func (s *session) preview(ctx context.Context) preview {
 	if len(project.Env) == len(s.project.Env) {
 		s.offer(seen.model, env)
 	}
-	made, err := s.origins().Networks()
-	if err == nil {
-		seen.world, seen.problems, err = preflight.Problems(ctx, s.project, seen.model, made, s.options.prune)
-	}
-	seen.err = err
+	seen.world, seen.problems, seen.err = s.problems(ctx, seen.model)
+	s.mu.Lock()
+	s.readers = readers(seen.model, seen.world.Images)
+	s.mu.Unlock()
 	return seen
+}
+
+// problems are everything that stands against a deployment of a model.
+func (s *session) problems(ctx context.Context, model *compose.Model) (preflight.World, []preflight.Problem, error) {
+	made, err := s.origins().Networks()
+	if err != nil {
+		return preflight.World{}, nil, err
+	}
+	world, problems, err := preflight.Problems(ctx, s.project, model, made, s.options.prune)
+	return world, slices.Concat(s.unknownKeys(model), problems, s.exposed(model)), err
 }
 
 // soundStack is everything that the last step needs of the files and the engine, looked at before the first one acts.
 func (s *session) soundStack(ctx context.Context, seen preview) host.Finding {
-	problems := append(seen.problems, s.exposed(seen.model)...)
+	problems := seen.problems
 	if other, err := s.adopted(ctx); err == nil && other != "" {
 		problems = append(problems, preflight.Problem{
 			Text:   fmt.Sprintf("these compose files run already as project %q, and this deployment would begin project %q with empty volumes beside it", other, s.project.Name),
@@ -127,6 +159,26 @@ func (s *session) soundStack(ctx context.Context, seen preview) host.Finding {
 		problems = slices.DeleteFunc(problems, func(p preflight.Problem) bool { return strings.Contains(p.Text, standIn) })
 	}
 	return judgeProblems(problems)
+}
+
+// unknownKeys are the keys of the files that Slipway, the Compose or the engine here cannot carry out: docs/compose.md.
+func (s *session) unknownKeys(model *compose.Model) []preflight.Problem {
+	world := composekeys.World{}
+	if versions, err := s.versions(); err == nil {
+		world.Compose, world.API, world.NoModels = versions.Compose, versions.API, !versions.Models
+	}
+	if info, err := s.info(); err == nil {
+		world.Runtimes, world.NoSwarm = info.Runtimes, !info.Swarm
+	}
+	findings, err := composekeys.Check(model.Project, world)
+	if err != nil {
+		return []preflight.Problem{{Text: err.Error(), Remedy: "report it"}}
+	}
+	var problems []preflight.Problem
+	for _, f := range findings {
+		problems = append(problems, preflight.Problem{Text: f.Key + ": " + f.Why, Remedy: f.Instead})
+	}
+	return problems
 }
 
 // exposed are the builds that would take secrets or our own state along into an image.
@@ -183,11 +235,7 @@ func (s *session) soundToAct(ctx context.Context) error {
 	judged := s.judged == model
 	s.mu.Unlock()
 	if !judged && !s.options.skips("preflight") {
-		made, err := s.origins().Networks()
-		if err != nil {
-			return err
-		}
-		_, found, err := preflight.Problems(ctx, s.project, model, made, s.options.prune)
+		_, found, err := s.problems(ctx, model)
 		if err != nil {
 			return err
 		}
@@ -243,9 +291,9 @@ func publishedPorts(model *compose.Model) []host.Port {
 }
 
 // reachableRegistries checks the registries that a pull would ask: those of images that are neither here nor built here.
-func reachableRegistries(ctx context.Context, seen preview) host.Finding {
+func (s *session) reachableRegistries(ctx context.Context, seen preview) host.Finding {
 	refs := slices.DeleteFunc(imagesOf(withoutBuild(seen.model)), func(ref string) bool { _, has := seen.world.Images[ref]; return has })
-	for _, finding := range askRegistries(ctx, refs) {
+	for _, finding := range s.askRegistries(ctx, refs) {
 		if finding.State != host.StateOK {
 			return finding
 		}
@@ -255,7 +303,7 @@ func reachableRegistries(ctx context.Context, seen preview) host.Finding {
 
 // askRegistries asks the registries of these images whether they answer, each once. Where the engine has mirrors of Docker
 // Hub, one of them is as good.
-func askRegistries(ctx context.Context, refs []string) []host.Finding {
+func (s *session) askRegistries(ctx context.Context, refs []string) []host.Finding {
 	var registries []string
 	for _, ref := range refs {
 		registries = append(registries, compose.RegistryOf(ref))
@@ -264,7 +312,7 @@ func askRegistries(ctx context.Context, refs []string) []host.Finding {
 	checks := []host.Check{}
 	for _, registry := range slices.Compact(registries) {
 		var mirrors []string
-		if info, err := compose.EngineInfo(ctx); err == nil && registry == "docker.io" {
+		if info, err := s.info(); err == nil && registry == "docker.io" {
 			mirrors = info.Mirrors
 		}
 		checks = append(checks, host.Registry(registry, mirrors...))

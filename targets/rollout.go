@@ -216,6 +216,7 @@ func (s *session) acts() rollout.Acts {
 			return s.script(ctx, "deploy.sh", append([]string{step}, args...)...)
 		},
 		Wait:       s.await,
+		Reload:     s.reload,
 		Containers: s.containers,
 		Note:       func(service, line string) { s.console.Line(console.Note, service, line, 0) },
 	}

@@ -43,20 +43,25 @@ type session struct {
 	acted    bool            // a step of this run did something
 	passed   map[string]bool // phases that passed in this invocation
 	failure  error
+	made     []string       // the secret files that this run made
 	findings []host.Finding // of preflight
 	found    *verified      // what verify found
+
+	files []composelint.File // the compose files as they are written
 
 	// Asked for once, by preflight for those that come after it.
 	written        func() ([]byte, error)   // the compose files as they are written
 	machineMissing func() ([]string, error) // the parts that preflight does not look at and are not there
+	versions       func() (compose.Installed, error)
+	info           func() (compose.Info, error)
 
 	mu          sync.Mutex
 	doing       string
 	resolved    *compose.Model
 	engine      engine
 	preflighted preflighted
-	judged      *compose.Model // the model that preflight found no problem in
-	newTools    compose.Tools  // what preflight was told anew
+	judged      *compose.Model   // the model that preflight found no problem in
+	readers     map[string][]int // who reads the secret files, as preflight saw it
 }
 
 var current *session
@@ -99,21 +104,27 @@ func open(target string) (*session, error) {
 	if err := s.learnSecrets(); err != nil {
 		return nil, err
 	}
-	s.written = sync.OnceValues(func() ([]byte, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), previewLimit)
-		defer cancel()
-		return s.project.Uninterpolated(ctx)
-	})
-	s.machineMissing = sync.OnceValues(func() ([]string, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), partsLimit)
-		defer cancel()
-		return s.missingParts(ctx, s.machineParts())
-	})
+	s.written = asked(previewLimit, s.project.Uninterpolated)
+	s.machineMissing = asked(partsLimit, func(ctx context.Context) ([]string, error) { return s.missingParts(ctx, s.machineParts()) })
+	s.versions = asked(engineLimit, func(ctx context.Context) (compose.Installed, error) { return compose.Versions(ctx, s.knownTools()) })
+	s.info = asked(engineLimit, compose.EngineInfo)
 	if err := s.checkDestination(); err != nil {
 		return nil, err
 	}
 	current = s
 	return s, nil
+}
+
+// engineLimit bounds what is asked of docker and the engine; on a busy machine they are slow.
+const engineLimit = 10 * time.Second
+
+// asked is a question that is put once, when its answer is wanted for the first time.
+func asked[T any](limit time.Duration, question func(context.Context) (T, error)) func() (T, error) {
+	return sync.OnceValues(func() (T, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		return question(ctx)
+	})
 }
 
 // learnSecrets tells the redactor every value that must not be seen: of the environment, the env files, and the secret files
@@ -132,6 +143,7 @@ func (s *session) learnSecrets() error {
 	if err != nil { // config says why; a path with a variable of the env file is not found until then
 		values = s.lookup
 	}
+	s.files = files
 	named := composelint.Names(files, values)
 	s.secrets.Ordinary(append(named.Words, s.stack.Name, s.project.Name)...)
 	s.secrets.Keys(named.Variables...)

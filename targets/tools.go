@@ -2,6 +2,7 @@ package targets
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -19,15 +20,16 @@ func (s *session) knownTools() compose.Tools {
 	return known
 }
 
-// keepTools keeps them for the next run, where this is a run and nothing is missing. Without, the next one asks again.
+// keepTools keeps them for the next run, where this is a run and they are others. Without, the next one asks again.
 func (s *session) keepTools() {
-	s.mu.Lock()
-	tools := s.newTools
-	s.mu.Unlock()
-	if s.lock == nil || tools.Compose == "" || tools.Buildx == "" {
+	if s.lock == nil {
 		return
 	}
-	if data, err := json.Marshal(tools); err == nil {
+	found, _ := s.versions()
+	if found.Compose == "" || maps.Equal(found.Files, s.knownTools().Files) {
+		return
+	}
+	if data, err := json.Marshal(found.Tools); err == nil {
 		_ = checkpoints.WriteFile(s.toolsFile(), data, 0o600)
 	}
 }

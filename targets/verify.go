@@ -95,7 +95,7 @@ func (s *session) verified(ctx context.Context) (verified, error) {
 
 // outside are the looks at what surrounds the stack: room on the disk and, where it has a domain, certificate and DNS.
 func (s *session) outside() []host.Check {
-	checks := []host.Check{host.Disk(engineFolders, headroom), host.Inodes(engineFolders, minimumInodes)}
+	checks := []host.Check{host.Disk(s.engineFolders, headroom), host.Inodes(s.engineFolders, minimumInodes)}
 	domain := s.setting(s.dest.Domain)
 	if domain == "" {
 		return checks

@@ -19,6 +19,7 @@ type Image struct {
 	// store it is that of an index which names how and when the image was built, and changes with every build.
 	Content string
 	Tagged  time.Time // when its name was given to it here
+	User    string    // whom its containers run as, unless the files say; "" means root
 }
 
 // Images are the images of these references that the engine has. Those it lacks are left out.
@@ -45,6 +46,9 @@ func Images(ctx context.Context, refs ...string) (map[string]Image, error) {
 			}
 			digest := sha256.Sum256(content)
 			found[i] = &Image{ID: answer.ID, Content: hex.EncodeToString(digest[:]), Tagged: answer.Metadata.LastTagTime}
+			if answer.Config != nil {
+				found[i].User = answer.Config.User
+			}
 			return nil
 		})
 	}

@@ -2,8 +2,11 @@ package compose
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/client"
 )
 
@@ -13,6 +16,9 @@ type Info struct {
 	Images  string   // where the containerd store keeps images; empty on the classic store
 	Mirrors []string // of Docker Hub, as URLs
 	Local   bool     // it is on this machine
+
+	Runtimes []string // its OCI runtimes
+	Swarm    bool     // it is in a Swarm
 }
 
 // containerdRoot is where containerd keeps images unless its own configuration says otherwise, which the engine does not tell.
@@ -28,7 +34,10 @@ func EngineInfo(ctx context.Context) (Info, error) {
 	if err != nil {
 		return Info{}, refusal(ctx, "ask the engine about itself", err)
 	}
-	info := Info{Root: answer.Info.DockerRootDir, Local: strings.HasPrefix(docker.DaemonHost(), "unix://")}
+	info := Info{
+		Root: answer.Info.DockerRootDir, Local: strings.HasPrefix(docker.DaemonHost(), "unix://"),
+		Runtimes: slices.Sorted(maps.Keys(answer.Info.Runtimes)), Swarm: answer.Info.Swarm.LocalNodeState == swarm.LocalNodeStateActive,
+	}
 	if answer.Info.RegistryConfig != nil {
 		info.Mirrors = answer.Info.RegistryConfig.Mirrors
 	}

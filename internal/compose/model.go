@@ -4,6 +4,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -52,7 +53,7 @@ func newModel(project *types.Project) *Model {
 		s.Name = name
 		s.Image = m.image(s)
 		_, labelled := s.Labels[JobLabel]
-		s.OneShot = s.Job || awaited[name] || labelled && s.once()
+		s.OneShot = s.Job || awaited[name] || labelled && s.once() || s.Deploy != nil && strings.HasSuffix(s.Deploy.Mode, "-job")
 		m.Services[name] = s
 	}
 	for name, job := range project.Jobs {

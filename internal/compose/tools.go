@@ -17,6 +17,7 @@ import (
 // installed has no version.
 type Tools struct {
 	Client, Compose, Buildx string
+	Models                  bool              // there is a plugin "model"
 	Files                   map[string]string // path -> what the file or folder there was
 }
 
@@ -70,6 +71,8 @@ func askTools(ctx context.Context) (Tools, error) {
 			t.Compose = version
 		case "buildx":
 			t.Buildx = version
+		case "model":
+			t.Models = true
 		}
 	}
 	if t.Client == "" {

@@ -39,7 +39,10 @@ func (r *roll) replace(ctx context.Context, found []compose.Container) (string, 
 	if err != nil {
 		return "", err
 	}
-	return result, r.wait(ctx, nil)
+	if err := r.wait(ctx, nil); err != nil {
+		return "", err
+	}
+	return result, r.reload(ctx, found)
 }
 
 func (r *roll) act(ctx context.Context, step string, found []compose.Container) error {

@@ -22,6 +22,9 @@ type Acts struct {
 	Wait func(ctx context.Context, service string, ids []string) error
 	// Containers lists every container of the project.
 	Containers func(ctx context.Context) ([]compose.Container, error)
+	// Reload tells the proxies that looked a service's addresses up when they started that it has others now. Nil: there
+	// are none.
+	Reload func(ctx context.Context, service string) error
 	// Note tells the operator one line of progress about a service.
 	Note func(service, line string)
 }
@@ -201,6 +204,32 @@ func (r *roll) look(ctx context.Context) ([]compose.Container, error) {
 		return nil, err
 	}
 	return Of(r.target.Service.Name, all), nil
+}
+
+// reload tells the proxies, where the service's containers have other addresses than before.
+func (r *roll) reload(ctx context.Context, before []compose.Container) error {
+	if r.acts.Reload == nil || len(before) == 0 {
+		return nil
+	}
+	after, err := r.look(ctx)
+	if err != nil || slices.Equal(addresses(before), addresses(after)) {
+		return err
+	}
+	return r.acts.Reload(ctx, r.target.Service.Name)
+}
+
+// addresses of containers in their networks, sorted.
+func addresses(containers []compose.Container) []string {
+	var list []string
+	for _, c := range containers {
+		for network, place := range c.Networks {
+			for _, address := range place.Addresses {
+				list = append(list, network+" "+address)
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // empty takes a service with no replicas away.

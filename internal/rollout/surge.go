@@ -36,7 +36,17 @@ func (r *roll) surge(ctx context.Context, found []compose.Container) (string, er
 		}
 	}
 	excess := keep[min(len(keep), service.Replicas()):]
-	if err := r.retire(ctx, append(old, excess...)); err != nil {
+	leaving := append(old, excess...)
+	if len(leaving) > 0 {
+		// Before they go, for a proxy that knows their addresses only; and after, for it would go on asking them.
+		if err := r.reload(ctx, found); err != nil {
+			return "", err
+		}
+	}
+	if err := r.retire(ctx, leaving); err != nil {
+		return "", err
+	}
+	if err := r.reload(ctx, found); err != nil {
 		return "", err
 	}
 	if len(old) == 0 && added == 0 && len(excess) == 0 {

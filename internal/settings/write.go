@@ -17,12 +17,7 @@ func createFile(path, secret string, readers []int) error {
 	if err := checkpoints.WriteFile(temp, []byte(secret), 0o600); err != nil {
 		return err
 	}
-	us := os.Geteuid()
-	want, _ := wanted(readers, us, us, isClosed(filepath.Dir(path)))
-	err := os.Chmod(temp, want.mode)
-	if want.uid != us {
-		err = errors.Join(err, os.Chown(temp, want.uid, -1))
-	}
+	err := Serve(temp, readers)
 	if err == nil {
 		err = os.Link(temp, path)
 	}
@@ -30,6 +25,17 @@ func createFile(path, secret string, readers []int) error {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// Serve lets the readers of a secret that we made read it, as far as we may see to that.
+func Serve(path string, readers []int) error {
+	us := os.Geteuid()
+	want, _ := wanted(readers, us, us, isClosed(filepath.Dir(path)))
+	err := os.Chmod(path, want.mode)
+	if want.uid != us {
+		err = errors.Join(err, os.Chown(path, want.uid, -1))
+	}
+	return err
 }
 
 // createDir makes the directory of secret files, which nobody else may enter.

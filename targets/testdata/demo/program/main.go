@@ -7,6 +7,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -65,16 +67,21 @@ func serve() error {
 			return err
 		}
 	}
+	server := &http.Server{Addr: ":" + port(), Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		content, _ := os.ReadFile(os.Getenv("FILE"))
+		fmt.Fprintf(w, "%s %s %s", version, os.Getenv("SAY"), content)
+	})}
+	drained := make(chan error)
 	go func() {
 		ended := make(chan os.Signal, 1)
 		signal.Notify(ended, syscall.SIGTERM, syscall.SIGINT)
 		<-ended
-		os.Exit(0)
+		drained <- server.Shutdown(context.Background())
 	}()
-	return http.ListenAndServe(":"+port(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		content, _ := os.ReadFile(os.Getenv("FILE"))
-		fmt.Fprintf(w, "%s %s %s", version, os.Getenv("SAY"), content)
-	}))
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-drained
 }
 
 func appendTo(path, text string) error {
