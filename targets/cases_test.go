@@ -240,11 +240,7 @@ services:
 	for _, c := range []struct{ order, first string }{{"stop-first", "die"}, {"start-first", "start"}} {
 		stack(c.order, c.order)
 		before := strings.TrimSpace(d.docker("ps", "-q", "--no-trunc", "--filter", "label=com.docker.compose.project="+d.project))
-		began := strings.TrimSpace(d.docker("info", "--format", "{{.SystemTime}}"))
-		d.deploy(0)
-		ended := strings.TrimSpace(d.docker("info", "--format", "{{.SystemTime}}"))
-		events := strings.Fields(d.docker("events", "--since", began, "--until", ended, "--filter", "label=com.docker.compose.project="+d.project,
-			"--filter", "type=container", "--format", "{{.Action}}/{{.ID}}"))
+		events := d.watch(func() { d.deploy(0) })
 		start := slices.IndexFunc(events, func(e string) bool { return strings.HasPrefix(e, "start/") && !strings.HasSuffix(e, before) })
 		die := slices.Index(events, "die/"+before)
 		if start < 0 || die < 0 || (die < start) != (c.first == "die") {
@@ -392,4 +388,170 @@ func TestCaseF3ANameThatAForeignContainerHasIsNamed(t *testing.T) {
 	d.docker("create", "--name", d.project+"-edge", d.project+"/demo:1")
 	t.Cleanup(func() { d.docker("rm", "-f", d.project+"-edge") })
 	d.refused("@P-edge", "of no project")
+}
+
+func TestCaseA2TheDatabaseIsFoundThroughTheModel(t *testing.T) {
+	for name, c := range map[string]struct{ volumes, declared, made string }{
+		"a volume of another name": {"volumes: {data: {name: @P-shop}}", "data", ""},
+		"an external volume":       {"volumes: {data: {external: true, name: @P-outside}}", "data", "@P-outside"},
+		"a folder":                 {"", "./pgdata", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mount := "data:/data"
+			if c.volumes == "" {
+				mount = "./pgdata:/data"
+			}
+			d := newDemo(t, map[string]string{"compose.yaml": `
+services:
+  web: {image: @P/demo:1, command: [hold], volumes: ["` + mount + `"]}
+  migrate: {image: @P/demo:1, command: [job], environment: {LOG: /data/log}, volumes: ["` + mount + `"], profiles: [jobs]}
+` + c.volumes + "\n", "migrations/1.sql": "one"})
+			d.image("demo:1")
+			if c.made != "" {
+				d.docker("volume", "create", strings.ReplaceAll(c.made, "@P", d.project))
+			}
+			d.stack.Destinations[0].Database = targets.Database{Job: "migrate", Volume: c.declared, Migrations: "migrations/*.sql", Kind: "sqlite", Writers: []string{"web"}}
+			d.deploy(0)
+			d.write("migrations/2.sql", "two")
+			if plan := d.mage("plan"); !strings.Contains(plan.stdout, "run   backup") {
+				t.Errorf("no backup before the migration: %s", plan)
+			}
+			d.deploy(0)
+			if made, err := filepath.Glob(filepath.Join(d.state, "backups", "*.dump")); err != nil || len(made) != 1 {
+				t.Errorf("backups: %q, %v", made, err)
+			}
+		})
+	}
+}
+
+func TestCaseB5WhatMustNotBeInAnImageIsRefused(t *testing.T) {
+	d := newDemo(t, map[string]string{
+		"compose.yaml": "services: {web: {build: ., secrets: [token]}}\nsecrets: {token: {file: ./secrets/token}}\n",
+		".env":         "DB_PASSWORD=hunter2-hunter2\n", "secrets/token": "x",
+		"Dockerfile": "FROM scratch\nCOPY app/program /program\nENTRYPOINT [\"/program\"]\n",
+	})
+	d.env[0] = "STATE_DIR=" + filepath.Join(d.dir, ".state")
+	got := d.refused(".env", "secrets/token", ".state")
+	for _, line := range strings.Split(got.stderr, "\n") {
+		if remedy := strings.TrimSpace(line); strings.HasPrefix(remedy, "echo ") {
+			output(t, d.dir, "sh", "-c", remedy)
+		}
+	}
+	d.deploy(0)
+	if before := d.ids(); true {
+		if d.deploy(0); len(d.replaced(before)) > 0 {
+			t.Error("the own state made it build again")
+		}
+	}
+}
+
+func TestCaseD4OnlyWhatIsMissingIsPulled(t *testing.T) {
+	d := newDemo(t, map[string]string{"compose.yaml": `
+services:
+  here: {image: "@P/demo:latest", command: [hold]}
+  gone: {image: "127.0.0.1:1/@P/gone:latest", command: [hold]}
+`})
+	d.image("demo:latest")
+	got := d.mage("deploy", "-skip=preflight,prerequisites", "-passes=1")
+	if got.code == 0 || strings.Contains(got.stderr, "here ") || !strings.Contains(got.stderr, "gone") {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestCaseG1AGeneratedSecretCanBeReadByItsReader(t *testing.T) {
+	port := freePort(t)
+	d := newDemo(t, map[string]string{"compose.yaml": fmt.Sprintf(`
+services:
+  web:
+    build: ./app
+    environment: {FILE: /run/secrets/token}
+    secrets: [token]
+    ports: ["127.0.0.1:%d:8080"]
+secrets: {token: {file: ./secrets/token}}
+`, port)})
+	d.write("app/Dockerfile", "FROM scratch\nCOPY program /program\nUSER 1000\nENTRYPOINT [\"/program\"]\n")
+	d.settings = []map[string]any{{"Key": "token", "Secret": true, "Generate": 32, "File": "secrets/token"}}
+	d.deploy(0)
+	if got := d.ask(port); len(got) != len("v1  ")+32 {
+		t.Errorf("the service cannot read its secret: %q", got)
+	}
+	if got := d.deploy(0); strings.Contains(got.stderr, "chmod") || strings.Contains(got.stderr, "chown") {
+		t.Errorf("a remedy for what is right: %s", got)
+	}
+}
+
+func TestCasesC6AndJ8WhatDoesNotArriveAsItIsWrittenIsSaidOnce(t *testing.T) {
+	d := newDemo(t, map[string]string{"compose.yaml": `
+services:
+  web: {image: @P/demo:1, command: [hold], environment: {RELEASE: 2026-01-31, VERSION: 1.10, MODE: 0755, TITLE: "${NOWHERE} and $NOWHERE"}}
+`})
+	d.image("demo:1")
+	got := d.deploy(0)
+	for _, word := range []string{"NOWHERE is not set", "RELEASE", "VERSION", "MODE"} {
+		if strings.Count(got.stderr, word) != 1 {
+			t.Errorf("%s is not said once: %s", word, got)
+		}
+	}
+}
+
+func TestCaseE3ThePlanSaysThatARolloutFollowsABuild(t *testing.T) {
+	d := newDemo(t, map[string]string{"compose.yaml": "services: {web: {build: ./app, command: [hold]}}\n"})
+	d.deploy(0)
+	d.version("v2")
+	if plan := d.mage("plan"); !strings.Contains(plan.stdout, "run   rollout            build runs first") {
+		t.Errorf("%s", plan)
+	}
+	before := d.ids()
+	if d.deploy(0); len(d.replaced(before)) != 1 {
+		t.Error("not replaced")
+	}
+}
+
+func TestCaseJ7ServicesInTheNamespaceOfAnotherFollowIt(t *testing.T) {
+	port := freePort(t)
+	d := newDemo(t, nil)
+	d.image("demo:1")
+	stack := func(say string) {
+		d.write("compose.yaml", fmt.Sprintf(`
+services:
+  tunnel: {image: @P/demo:1, command: [hold], environment: {SAY: %q}, ports: ["127.0.0.1:%d:8080"]}
+  web: {image: @P/demo:1, network_mode: "service:tunnel"}
+`, say, port))
+	}
+	stack("one")
+	d.deploy(0)
+	stack("two")
+	d.deploy(0)
+	if got := d.ask(port); !strings.HasPrefix(got, "v1") {
+		t.Errorf("it answers %q", got)
+	}
+	d.settled()
+}
+
+func TestCaseJ9AServiceThatDoesNotHearThatItIsToStopIsNamed(t *testing.T) {
+	d := newDemo(t, nil)
+	d.image("demo:1")
+	stack := func(say string) {
+		d.write("compose.yaml", "services: {web: {image: @P/demo:1, command: [deaf], stop_grace_period: 1s, environment: {SAY: "+say+"}}}\n")
+	}
+	stack("one")
+	d.deploy(0)
+	stack("two")
+	if got := d.deploy(0); !strings.Contains(got.stderr, "was killed when its grace period was over") || !strings.Contains(got.stderr, "stop_signal") {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestCaseG4AOneShotThatNobodyWaitsForIsDone(t *testing.T) {
+	d := newDemo(t, map[string]string{"compose.yaml": `
+services:
+  web: {image: @P/demo:1, command: [hold]}
+  setup: {image: @P/demo:1, command: [job], restart: "no"}
+`})
+	d.image("demo:1")
+	d.deploy(0)
+	before := d.ids()
+	if again := d.deploy(0); len(d.replaced(before)) > 0 || strings.Contains(again.stderr, "run   rollout") {
+		t.Errorf("it is done, and run again: %s", again)
+	}
 }

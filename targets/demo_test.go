@@ -22,11 +22,13 @@ import (
 
 // demo is a stack that a test writes, in a folder of its own, deployed by Slipway on the real engine.
 type demo struct {
-	t       *testing.T
-	dir     string
-	stack   targets.Stack
-	env     []string
-	project string
+	t        *testing.T
+	dir      string
+	stack    targets.Stack
+	settings []map[string]any // of every destination
+	env      []string
+	state    string
+	project  string
 }
 
 // demoBinaries are the magefile of demo stacks and the program of their images in versions 1 and 2, made once.
@@ -54,8 +56,10 @@ var demoBinaries = sync.OnceValues(func() (string, error) {
 // version 1 of the program; an image @P/demo:1 of it is there, too.
 func newDemo(t *testing.T, files map[string]string) *demo {
 	t.Helper()
+	t.Parallel() // what a deployment does is to wait, most of the time
 	d := &demo{t: t, dir: t.TempDir(), project: "sw-demo-" + strings.ToLower(rand.Text()[:8])}
-	d.env = []string{"STATE_DIR=" + filepath.Join(t.TempDir(), "state")}
+	d.state = filepath.Join(t.TempDir(), "state")
+	d.env = []string{"STATE_DIR=" + d.state}
 	d.stack = targets.Stack{Name: d.project, Dir: ".", Destinations: []targets.Destination{{Name: "local", Files: []string{"compose.yaml"}}}}
 	d.version("v1")
 	d.write("app/Dockerfile", "FROM scratch\nCOPY program /program\nENTRYPOINT [\"/program\"]\n")
@@ -141,11 +145,7 @@ func (d *demo) mage(args ...string) result {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	declared, err := json.Marshal(d.stack)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.write("stack.json", string(declared))
+	d.declare()
 	cmd := exec.Command(filepath.Join(dir, "mage"), args...)
 	cmd.Dir = d.dir
 	cmd.Env = append(os.Environ(), d.env...)
@@ -155,6 +155,26 @@ func (d *demo) mage(args ...string) result {
 		d.t.Fatal(err)
 	}
 	return run.wait()
+}
+
+// declare writes the declaration as JSON. The functions of a setting cannot be in it.
+func (d *demo) declare() {
+	d.t.Helper()
+	var declared map[string]any
+	data, err := json.Marshal(d.stack)
+	if err == nil {
+		err = json.Unmarshal(data, &declared)
+	}
+	if err == nil {
+		for _, destination := range declared["Destinations"].([]any) {
+			destination.(map[string]any)["Settings"] = d.settings
+		}
+		data, err = json.Marshal(declared)
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.write("stack.json", string(data))
 }
 
 // deploy runs `mage deploy` and fails the test unless it ends with the code.
@@ -251,4 +271,19 @@ func (d *demo) ask(port int) string {
 		d.t.Fatal(err)
 	}
 	return string(body)
+}
+
+// watch returns what happens to the project's containers while something is done, as ACTION/ID.
+func (d *demo) watch(act func()) []string {
+	d.t.Helper()
+	var seen safeBuffer
+	events := exec.Command("docker", "events", "--filter", "label=com.docker.compose.project="+d.project, "--filter", "type=container", "--format", "{{.Action}}/{{.ID}}")
+	events.Stdout = &seen
+	if err := events.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	act()
+	_ = events.Process.Signal(os.Interrupt)
+	_ = events.Wait()
+	return strings.Fields(seen.String())
 }

@@ -120,7 +120,7 @@ func newWorkers(ctx context.Context, id string, old []string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errors.New("nginx still works with its old configuration; docker exec it: nginx -t")
+			return errors.New("nginx goes on with its old configuration; it says why in its log")
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -25,7 +25,7 @@ const settle = 5 * time.Second
 func (s *session) rollout() checkpoints.Step {
 	return checkpoints.Step{
 		Name:  "rollout",
-		After: []string{"migrate"},
+		After: []string{"migrate", "build", "pull"}, // each can give a service another image
 		Inputs: func(ctx context.Context) ([]checkpoints.Input, error) {
 			view, err := s.view(ctx)
 			if err != nil {
@@ -196,7 +196,9 @@ func (s *session) serviceStep(v view, name string) checkpoints.Step {
 			if err != nil {
 				return "", err
 			}
+			stopped := s.watchStops(ctx, name, v.containers)
 			result, err := rollout.Service(ctx, s.acts(), s.origins(), target)
+			stopped()
 			if len(rollout.Of(name, v.containers)) == 0 {
 				result = console.Count(service.Replicas(), "container") + " started" // with others, maybe: then Service found them there
 			}

@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -350,13 +351,18 @@ func writeFile(t *testing.T, path, text string) {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	// Below those that the kernel hands out to whoever connects, and each but once: tests run side by side.
+	const first, last = 20000, 32000
+	for {
+		port := first + int(portsTaken.Add(1)+int32(os.Getpid()%10000))%(last-first) //nolint:gosec // a small number
+		if listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			_ = listener.Close()
+			return port
+		}
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
 }
+
+var portsTaken atomic.Int32
 
 // eventually polls until the condition holds, for at most the given time.
 func eventually(t *testing.T, limit time.Duration, what string, holds func() bool) {

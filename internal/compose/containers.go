@@ -43,6 +43,7 @@ type Container struct {
 	ConfigHash        string
 	Labels            map[string]string
 	Tty               bool
+	Command           []string              // of its main process
 	StopTimeout       time.Duration         // zero means the engine's default
 	Networks          map[string]Attachment // by name
 	Mounts            []Mount
@@ -181,6 +182,8 @@ func inspect(ctx context.Context, ids ...string) ([]Container, error) {
 
 type rawContainer struct {
 	ID           string `json:"Id"`
+	Path         string
+	Args         []string
 	Name         string
 	Image        string
 	Created      time.Time
@@ -227,7 +230,7 @@ func (r *rawContainer) container() Container {
 		OneOff: strings.EqualFold(labels[OneOffLabel], "true"), ExitCode: r.State.ExitCode, OOMKilled: r.State.OOMKilled,
 		Error: r.State.Error, Created: r.Created, StartedAt: r.State.StartedAt, FinishedAt: r.State.FinishedAt,
 		RestartCount: r.RestartCount, RestartPolicy: r.HostConfig.RestartPolicy.Name, Health: r.State.Health,
-		ConfigHash: labels[ConfigHashLabel], Labels: labels, Tty: r.Config.Tty,
+		ConfigHash: labels[ConfigHashLabel], Labels: labels, Tty: r.Config.Tty, Command: append([]string{r.Path}, r.Args...),
 	}
 	if h := r.Config.Healthcheck; h != nil && len(h.Test) > 0 && h.Test[0] != "NONE" {
 		h.Shell = r.Config.Shell

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"slipway/internal/compose"
 )
 
@@ -75,7 +77,13 @@ func Of(service string, containers []compose.Container) []compose.Container {
 
 // settled tells whether a container is where it shall be: running, or ended well if it is to end.
 func settled(service compose.Service, c compose.Container) bool {
-	return c.Status == "running" || service.OneShot && c.Status == "exited" && c.ExitCode == 0
+	return c.Status == "running" || mayEnd(service) && c.Status == "exited" && c.ExitCode == 0
+}
+
+// mayEnd tells whether a container that ended well is where it shall be: one-shots, and what is not to be restarted and
+// serves nobody.
+func mayEnd(service compose.Service) bool {
+	return service.OneShot || service.Restart == types.RestartPolicyNo && !service.HasHealthcheck() && len(service.Published()) == 0
 }
 
 // state puts in words why a container is not settled.

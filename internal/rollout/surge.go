@@ -102,9 +102,18 @@ func (r *roll) fallBack(ctx context.Context, fresh, old []compose.Container, cau
 	if err := r.retire(ctx, fresh); err != nil {
 		return errors.Join(cause, err)
 	}
+	found, err := r.look(ctx)
+	if err != nil {
+		return errors.Join(cause, err)
+	}
 	var own *named
 	if !errors.As(cause, &own) {
 		cause = &named{fmt.Errorf("service %q: %w", r.target.Service.Name, cause)}
+	}
+	before := ids(old)
+	serving, _ := split(found, func(c compose.Container) bool { return alive(c) && slices.Contains(before, c.ID) })
+	if len(serving) < len(old) {
+		return fmt.Errorf("%d of %d old containers still run: %w", len(serving), len(old), cause)
 	}
 	return fmt.Errorf("%w: %w", ErrStillServes, cause)
 }
