@@ -289,33 +289,37 @@ func TestCaseD2ARenamedServiceNeverWritesBesideTheOldOne(t *testing.T) {
 }
 
 func TestCaseD3APortMovesFromOneServiceToAnother(t *testing.T) {
-	one, two := freePort(t), freePort(t)
-	stack := func(d *demo, a, b string) {
+	stack := func(d *demo, a, b int) {
+		ports := func(number int) string {
+			if number == 0 {
+				return ""
+			}
+			return fmt.Sprintf(", ports: ['127.0.0.1:%d:8080']", number)
+		}
 		d.write("compose.yaml", `
 services:
-  a: {image: @P/demo:1, environment: {SAY: a}`+a+`}
-  b: {image: @P/demo:1, environment: {SAY: b}, depends_on: [a]`+b+`}
+  a: {image: @P/demo:1, environment: {SAY: a}`+ports(a)+`}
+  b: {image: @P/demo:1, environment: {SAY: b}, depends_on: [a]`+ports(b)+`}
 `)
 	}
-	port := func(number int) string { return fmt.Sprintf(", ports: ['127.0.0.1:%d:8080']", number) }
-	for _, c := range []struct {
-		name, a, b    string
-		first, second string
-	}{
-		{"to the one that depends on it", port(one), "", "a", "b"},
-		{"to the one it depends on", "", port(one), "b", "a"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
+	for name, fromA := range map[string]bool{"to the one that depends on it": true, "to the one it depends on": false} {
+		t.Run(name, func(t *testing.T) {
 			d := newDemo(t, nil)
 			d.image("demo:1")
-			stack(d, c.a, c.b)
+			port, first, second := freePort(t), "b", "a"
+			move := [][2]int{{0, port}, {port, 0}}
+			if fromA {
+				first, second = "a", "b"
+				slices.Reverse(move)
+			}
+			stack(d, move[0][0], move[0][1])
 			d.deploy(0)
-			if got := d.ask(one); got != "v1 "+c.first+" " {
+			if got := d.ask(port); got != "v1 "+first+" " {
 				t.Fatalf("it answers %q", got)
 			}
-			stack(d, c.b, c.a)
+			stack(d, move[1][0], move[1][1])
 			d.deploy(0)
-			if got := d.ask(one); got != "v1 "+c.second+" " {
+			if got := d.ask(port); got != "v1 "+second+" " {
 				t.Errorf("after the move it answers %q", got)
 			}
 			d.settled()
@@ -324,9 +328,10 @@ services:
 	t.Run("two are swapped", func(t *testing.T) {
 		d := newDemo(t, nil)
 		d.image("demo:1")
-		stack(d, port(one), port(two))
+		one, two := freePort(t), freePort(t)
+		stack(d, one, two)
 		d.deploy(0)
-		stack(d, port(two), port(one))
+		stack(d, two, one)
 		d.deploy(0)
 		if a, b := d.ask(two), d.ask(one); a != "v1 a " || b != "v1 b " {
 			t.Errorf("they answer %q and %q", a, b)
@@ -336,15 +341,16 @@ services:
 	t.Run("a renamed service", func(t *testing.T) {
 		d := newDemo(t, nil)
 		d.image("demo:1")
+		port := freePort(t)
 		named := func(name string) {
-			d.write("compose.yaml", "services: {"+name+": {image: @P/demo:1"+port(one)+"}}\n")
+			d.write("compose.yaml", fmt.Sprintf("services: {%s: {image: @P/demo:1, ports: ['127.0.0.1:%d:8080']}}\n", name, port))
 		}
 		named("web")
 		d.deploy(0)
 		named("site")
 		d.refused("@P-web-1", "-prune")
 		d.deploy(0, "-prune")
-		d.ask(one)
+		d.ask(port)
 		d.settled()
 	})
 }
