@@ -3,8 +3,12 @@ package targets
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"slipway/checkpoints"
+	"slipway/internal/compose"
 	"slipway/internal/console"
 )
 
@@ -33,8 +37,32 @@ func Plan(ctx context.Context, json *bool) error {
 			}
 			s.console.Table(word, d.Step, d.Cause)
 		}
-		return nil
+		return s.planUpgraded(ctx)
 	})
+}
+
+// planUpgraded says which containers another Compose made than the one that is here. Its `up` may make them anew, since each
+// Compose has a hash of its own; Slipway compares what they were made from.
+func (s *session) planUpgraded(ctx context.Context) error {
+	containers, err := s.containers(ctx)
+	if err != nil {
+		return err
+	}
+	here, err := s.versions()
+	if err != nil || here.Compose == "" {
+		return nil //nolint:nilerr // who needs the versions says that they are not known
+	}
+	by := map[string][]string{}
+	for _, c := range containers {
+		if made := c.Labels[compose.VersionLabel]; made != "" && made != here.Compose && !c.OneOff && !slices.Contains(by[made], c.Service) {
+			by[made] = append(by[made], c.Service)
+		}
+	}
+	for _, made := range slices.Sorted(maps.Keys(by)) {
+		slices.Sort(by[made])
+		s.console.Table(console.Note, "compose", fmt.Sprintf("%s: made by Compose %s, and %s is here; that alone replaces nothing", strings.Join(by[made], ", "), made, here.Compose))
+	}
+	return nil
 }
 
 // planned is what `mage plan -json` prints.

@@ -21,6 +21,7 @@ const (
 	NumberLabel     = "com.docker.compose.container-number"
 	OneOffLabel     = "com.docker.compose.oneoff"
 	ConfigHashLabel = "com.docker.compose.config-hash"
+	VersionLabel    = "com.docker.compose.version"
 )
 
 // Container is what the engine says about one container.
