@@ -227,11 +227,15 @@ func volumes(model *compose.Model, w World) []Problem {
 	return problems
 }
 
-// images are those that must not be pulled and are not here.
+// images are those that must not be pulled, are built by no service and are not here.
 func images(model *compose.Model, w World) []Problem {
+	built := map[string]bool{}
+	for _, s := range model.Services {
+		built[s.Image] = built[s.Image] || s.Build != nil
+	}
 	var problems []Problem
 	for _, s := range sorted(model) {
-		if s.PullPolicy != types.PullPolicyNever || s.Build != nil {
+		if s.PullPolicy != types.PullPolicyNever || built[s.Image] {
 			continue
 		}
 		if _, has := w.Images[s.Image]; !has {
