@@ -2,6 +2,7 @@ package targets
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -47,7 +48,7 @@ type session struct {
 	found    *verified      // what verify found
 
 	// Asked for once, by preflight for those that come after it.
-	written        func() ([]byte, error)   // the compose files as they are written
+	written        func() ([]byte, error)   // what the compose files ask for, as they are written
 	machineMissing func() ([]string, error) // the parts that preflight does not look at and are not there
 
 	mu          sync.Mutex
@@ -99,11 +100,6 @@ func open(target string) (*session, error) {
 	if err := s.learnSecrets(); err != nil {
 		return nil, err
 	}
-	s.written = sync.OnceValues(func() ([]byte, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), previewLimit)
-		defer cancel()
-		return s.project.Uninterpolated(ctx)
-	})
 	s.machineMissing = sync.OnceValues(func() ([]string, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), partsLimit)
 		defer cancel()
@@ -124,10 +120,19 @@ func (s *session) learnSecrets() error {
 	for i, file := range s.project.Files {
 		paths[i] = s.path(file)
 	}
-	files, err := composelint.Read(paths...)
-	if errors.Is(err, regular.ErrNotRegular) {
-		return err
+	files, unread := composelint.Read(paths...)
+	if errors.Is(unread, regular.ErrNotRegular) {
+		return unread
 	}
+	asking, all := composelint.Asking(files)
+	s.written = sync.OnceValues(func() ([]byte, error) {
+		if all && unread == nil {
+			return json.Marshal(asking)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), previewLimit)
+		defer cancel()
+		return s.project.Uninterpolated(ctx)
+	})
 	values, err := s.values()
 	if err != nil { // config says why; a path with a variable of the env file is not found until then
 		values = s.lookup
