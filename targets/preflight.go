@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"sync"
 
 	"slipway/internal/compose"
 	"slipway/internal/console"
@@ -87,8 +88,9 @@ func (s *session) checks() []host.Check {
 		missing = host.StateFail
 	}
 	dir, _ := stateDir(s.project)
+	folders := askedOnce(engineFolders)
 	checks := []host.Check{
-		host.Memory(minimumMemory), host.CPU(recommendedCPUs), host.Disk(engineFolders, minimumDisk), host.Inodes(engineFolders, minimumInodes),
+		host.Memory(minimumMemory), host.CPU(recommendedCPUs), host.Disk(folders, minimumDisk), host.Inodes(folders, minimumInodes),
 		host.Distribution("/etc/os-release"), host.Kernel(missing), host.Clock(),
 		host.ComposeFiles(s.dir, s.project.Files, s.dest.Files), host.StateDirectory(dir),
 	}
@@ -98,6 +100,16 @@ func (s *session) checks() []host.Check {
 		checks = append(checks, host.DNS(domain, nil))
 	}
 	return checks
+}
+
+// askedOnce gives the same answer to several checks of one run.
+func askedOnce(question func(context.Context) []string) func(context.Context) []string {
+	var once sync.Once
+	var answer []string
+	return func(ctx context.Context) []string {
+		once.Do(func() { answer = question(ctx) })
+		return answer
+	}
 }
 
 // engineFolders are where the engine keeps its data on this machine: none where it is on another one.

@@ -95,7 +95,8 @@ func (s *session) verified(ctx context.Context) (verified, error) {
 
 // outside are the looks at what surrounds the stack: room on the disk and, where it has a domain, certificate and DNS.
 func (s *session) outside() []host.Check {
-	checks := []host.Check{host.Disk(engineFolders, headroom), host.Inodes(engineFolders, minimumInodes)}
+	folders := askedOnce(engineFolders)
+	checks := []host.Check{host.Disk(folders, headroom), host.Inodes(folders, minimumInodes)}
 	domain := s.setting(s.dest.Domain)
 	if domain == "" {
 		return checks
