@@ -138,6 +138,7 @@ func (p Project) options(profiles []string, more ...cli.ProjectOptionsFn) (*cli.
 	return cli.NewProjectOptions(files, append(more,
 		cli.WithEnv(p.environment(profiles)), cli.WithEnvFiles(envFiles...), cli.WithDotEnv,
 		cli.WithDefaultProfiles(profiles...), cli.WithName(p.Name), cli.WithResolvedPaths(true), cli.WithDiscardEnvFile,
+		cli.WithLoadOptions(onlyCasts(files)),
 	)...)
 }
 
