@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -103,7 +104,7 @@ func open(target string) (*session, error) {
 	s.machineMissing = sync.OnceValues(func() ([]string, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), partsLimit)
 		defer cancel()
-		return s.missingParts(ctx, s.machineParts())
+		return s.missingParts(ctx, slices.DeleteFunc(s.machineParts(), there))
 	})
 	if err := s.checkDestination(); err != nil {
 		return nil, err
