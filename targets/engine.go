@@ -6,11 +6,12 @@ import (
 	"sync"
 
 	"slipway/internal/compose"
+	"slipway/internal/preflight"
 	"slipway/internal/regular"
 )
 
-// engine is what the engine has, asked for once and believed until this run acts: the steps that find nothing to do all
-// ask for the same.
+// engine is what the engine has, asked for once and believed until this run acts: preflight, and the steps that find nothing
+// to do, all ask for the same.
 type engine struct {
 	images     map[string]compose.Image // of the whole model, by reference
 	containers []compose.Container
@@ -112,6 +113,14 @@ func (s *session) volume(ctx context.Context) (string, error) {
 	defer s.mu.Unlock()
 	s.engine.volume = &found
 	return found, nil
+}
+
+// believe takes over what preflight has seen of the engine for a model.
+func (s *session) believe(model *compose.Model, world preflight.World) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.judged = model
+	s.engine = engine{images: world.Images, networks: world.Networks, containers: world.Containers, looked: true}
 }
 
 // imagesAndContainers asks for both at once.

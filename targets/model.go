@@ -29,8 +29,10 @@ func (s *session) model(ctx context.Context) (*compose.Model, error) {
 		return nil, refuse(ctx, err)
 	}
 	s.mu.Lock()
-	s.resolved = model
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if s.resolved = model; s.judged != model {
+		s.engine = engine{} // what is known of it was asked for another model
+	}
 	return model, nil
 }
 

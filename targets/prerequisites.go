@@ -3,6 +3,7 @@ package targets
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -59,6 +60,14 @@ func (s *session) machineParts() []string {
 		parts = append(parts, "firewall", "fail2ban")
 	}
 	return slices.DeleteFunc(parts, s.options.skips)
+}
+
+// there tells that a part needs no script to be found: to start one takes longer than an unchanged deployment's questions.
+func there(part string) bool {
+	return part == "tools" && !slices.ContainsFunc([]string{"jq", "curl"}, func(tool string) bool {
+		_, err := exec.LookPath(tool)
+		return err != nil
+	})
 }
 
 // seenByPreflight tells that preflight found the part there, and new enough.

@@ -151,9 +151,7 @@ func (s *session) soundStack(ctx context.Context, seen preview) host.Finding {
 		})
 	}
 	if len(problems) == 0 {
-		s.mu.Lock()
-		s.judged = seen.model
-		s.mu.Unlock()
+		s.believe(seen.model, seen.world)
 	}
 	if seen.standIns {
 		problems = slices.DeleteFunc(problems, func(p preflight.Problem) bool { return strings.Contains(p.Text, standIn) })

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"slipway/internal/compose"
+	"slipway/internal/preflight"
 )
 
 func TestTheModelOfPreflightHoldsUntilTheEnvFileChanges(t *testing.T) {
@@ -40,5 +41,37 @@ func TestWhatTheEngineSaidHoldsUntilTheRunActs(t *testing.T) {
 	s.forget()
 	if known := s.remembered(); known.images != nil || known.looked || known.volume != nil {
 		t.Errorf("still believed: %+v", known)
+	}
+}
+
+func TestWhatPreflightSawOfTheEngineIsBelievedForItsModelOnly(t *testing.T) {
+	world := preflight.World{Images: map[string]compose.Image{"x": {ID: "id"}}}
+	seen, other := modelOf(t, "services: {web: {image: x}}\n"), modelOf(t, "services: {web: {image: y}}\n")
+	for model, believed := range map[*compose.Model]bool{seen: true, other: false} {
+		s := &session{dir: t.TempDir(), dest: Destination{EnvFile: ".env"}}
+		s.believe(seen, world)
+		s.offer(model, s.envContent())
+		if _, err := s.model(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if known := s.remembered(); (known.images != nil) != believed || known.looked != believed {
+			t.Errorf("believed %+v, want %v", known, believed)
+		}
+	}
+}
+
+func TestToolsThatAreThereAreFoundWithoutAScript(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("PATH", folder)
+	for _, tool := range []string{"jq", "curl"} {
+		if there("tools") {
+			t.Errorf("found before %s is there", tool)
+		}
+		if err := os.WriteFile(filepath.Join(folder, tool), []byte("#!/bin/sh\n"), 0o700); err != nil { //nolint:gosec // a program
+			t.Fatal(err)
+		}
+	}
+	if !there("tools") || there("firewall") {
+		t.Error("jq and curl are there, and whether a firewall is, only its script can tell")
 	}
 }

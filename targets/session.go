@@ -2,11 +2,13 @@ package targets
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,7 +52,7 @@ type session struct {
 	files []composelint.File // the compose files as they are written
 
 	// Asked for once, by preflight for those that come after it.
-	written        func() ([]byte, error)   // the compose files as they are written
+	written        func() ([]byte, error)   // what the compose files ask for, as they are written
 	machineMissing func() ([]string, error) // the parts that preflight does not look at and are not there
 	versions       func() (compose.Installed, error)
 	info           func() (compose.Info, error)
@@ -104,8 +106,9 @@ func open(target string) (*session, error) {
 	if err := s.learnSecrets(); err != nil {
 		return nil, err
 	}
-	s.written = asked(previewLimit, s.project.Uninterpolated)
-	s.machineMissing = asked(partsLimit, func(ctx context.Context) ([]string, error) { return s.missingParts(ctx, s.machineParts()) })
+	s.machineMissing = asked(partsLimit, func(ctx context.Context) ([]string, error) {
+		return s.missingParts(ctx, slices.DeleteFunc(s.machineParts(), there))
+	})
 	s.versions = asked(engineLimit, func(ctx context.Context) (compose.Installed, error) { return compose.Versions(ctx, s.knownTools()) })
 	s.info = asked(engineLimit, compose.EngineInfo)
 	if err := s.checkDestination(); err != nil {
@@ -135,10 +138,17 @@ func (s *session) learnSecrets() error {
 	for i, file := range s.project.Files {
 		paths[i] = s.path(file)
 	}
-	files, err := composelint.Read(paths...)
-	if errors.Is(err, regular.ErrNotRegular) {
-		return err
+	files, unread := composelint.Read(paths...)
+	if errors.Is(unread, regular.ErrNotRegular) {
+		return unread
 	}
+	asking, all := composelint.Asking(files)
+	s.written = asked(previewLimit, func(ctx context.Context) ([]byte, error) {
+		if all && unread == nil {
+			return json.Marshal(asking)
+		}
+		return s.project.Uninterpolated(ctx)
+	})
 	values, err := s.values()
 	if err != nil { // config says why; a path with a variable of the env file is not found until then
 		values = s.lookup

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"slipway/internal/console"
@@ -71,14 +72,29 @@ func (s *session) verified(ctx context.Context) (verified, error) {
 	if err != nil {
 		return found, err
 	}
+	asking, giveUp := context.WithCancel(limited)
+	defer giveUp()
+	hurry := func() { time.AfterFunc(time.Second, giveUp) } // a stack that is not well is asked, and not waited for
+	if !report.OK {
+		hurry()
+	}
+	var unseen error
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		if report, unseen = health.Ports(limited, s.project, report); !report.OK {
+			hurry()
+		}
+	})
+	found.Addresses, err = s.verifyAddresses(asking)
+	looking.Wait()
+	if err = errors.Join(unseen, err); err != nil {
+		return found, err
+	}
 	found.Services = report.Verdicts
 	for _, v := range found.Services {
 		for _, note := range v.Notes {
 			s.console.Line(console.Warn, v.Service, note, 0)
 		}
-	}
-	if found.Addresses, err = s.verifyAddresses(limited, report.OK); err != nil {
-		return found, err
 	}
 	found.Checks = host.Run(ctx, s.outside())
 	for _, f := range found.Checks {
@@ -168,18 +184,14 @@ func (s *session) verifyServices(ctx context.Context) (health.Report, error) {
 	}
 	tell, done := s.progress(ctx)
 	defer done()
-	report, err := health.Wait(ctx, health.Options{
+	return health.Wait(ctx, health.Options{
 		Project: s.project, Services: health.Expected(model), Passes: s.options.passes, Window: settle, Recent: !s.acted,
 		Pruned: true, Timeout: s.options.timeout, Progress: tell,
 	})
-	if err != nil {
-		return report, err
-	}
-	return health.Ports(ctx, s.project, report)
 }
 
-// verifyAddresses asks the addresses from outside. A stack that is not well is asked once, not waited for.
-func (s *session) verifyAddresses(ctx context.Context, well bool) ([]health.Answer, error) {
+// verifyAddresses asks the addresses from outside.
+func (s *session) verifyAddresses(ctx context.Context) ([]health.Answer, error) {
 	env, err := s.values()
 	if err != nil {
 		return nil, err
@@ -195,11 +207,6 @@ func (s *session) verifyAddresses(ctx context.Context, well bool) ([]health.Answ
 			return nil, fmt.Errorf("address %s: %w", a.Name, err)
 		}
 		addresses = append(addresses, health.Address{Name: a.Name, URL: url, Want: a.Ready, Via: via, InsecureCA: s.private(), Project: s.project})
-	}
-	if !well {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Second)
-		defer cancel()
 	}
 	tell, done := s.answers(ctx)
 	defer done()

@@ -3,15 +3,12 @@ package compose
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
-	"golang.org/x/sync/errgroup"
 )
 
 // Labels Compose puts on what it creates.
@@ -139,46 +136,28 @@ func (p Project) Containers(ctx context.Context) ([]Container, error) {
 	return inspect(ctx, ids...)
 }
 
-// inspectors is how many containers are asked about at once.
-const inspectors = 8
-
 // inspect asks about containers. One that is not there, or vanished since it was listed, is left out.
 func inspect(ctx context.Context, ids ...string) ([]Container, error) {
 	docker, err := engine()
 	if err != nil {
 		return nil, err
 	}
-	found := make([]*Container, len(ids))
-	asking, ctx := errgroup.WithContext(ctx)
-	asking.SetLimit(inspectors)
-	for i, id := range ids {
-		asking.Go(func() error {
-			answer, err := docker.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
-			if errdefs.IsNotFound(err) {
-				return nil
-			}
-			if err != nil {
-				return refusal(ctx, "inspect containers", err)
-			}
-			var raw rawContainer
-			if err := json.Unmarshal(answer.Raw, &raw); err != nil {
-				return fmt.Errorf("inspect containers: read the answer: %w", err)
-			}
-			c := raw.container()
-			found[i] = &c
-			return nil
-		})
-	}
-	if err := asking.Wait(); err != nil {
-		return nil, err
-	}
+	found, err := each(ctx, "inspect containers", ids, func(ctx context.Context, id string) (Container, error) {
+		answer, err := docker.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+		if err != nil {
+			return Container{}, err
+		}
+		var raw rawContainer
+		err = json.Unmarshal(answer.Raw, &raw)
+		return raw.container(), err
+	})
 	var containers []Container
-	for _, c := range found {
-		if c != nil {
-			containers = append(containers, *c)
+	for _, id := range ids {
+		if c, has := found[id]; has {
+			containers = append(containers, c)
 		}
 	}
-	return containers, nil
+	return containers, err
 }
 
 type rawContainer struct {
@@ -312,17 +291,12 @@ func (p Project) RunsHere(ctx context.Context) (bool, error) {
 
 // ProjectsOf says for each name that a container has which project the container is of, "" for none.
 func ProjectsOf(ctx context.Context, names ...string) (map[string]string, error) {
+	found, err := inspect(ctx, names...)
 	projects := map[string]string{}
-	for _, name := range names {
-		found, err := inspect(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range found {
-			if c.Name == name { // and not one whose id begins so
-				projects[name] = c.Project()
-			}
+	for _, c := range found {
+		if slices.Contains(names, c.Name) { // and not one whose id begins so
+			projects[c.Name] = c.Project()
 		}
 	}
-	return projects, nil
+	return projects, err
 }

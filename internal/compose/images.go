@@ -5,11 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"time"
-
-	"github.com/containerd/errdefs"
-	"golang.org/x/sync/errgroup"
 )
 
 // Image is an image that the engine has.
@@ -28,38 +24,17 @@ func Images(ctx context.Context, refs ...string) (map[string]Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := make([]*Image, len(refs))
-	asking, ctx := errgroup.WithContext(ctx)
-	asking.SetLimit(inspectors)
-	for i, ref := range refs {
-		asking.Go(func() error {
-			answer, err := docker.ImageInspect(ctx, ref)
-			if errdefs.IsNotFound(err) {
-				return nil
-			}
-			if err != nil {
-				return refusal(ctx, "inspect images", err)
-			}
-			content, err := json.Marshal([]any{answer.Os, answer.Architecture, answer.Variant, answer.Config, answer.RootFS})
-			if err != nil {
-				return fmt.Errorf("inspect images: encode image %s: %w", ref, err)
-			}
-			digest := sha256.Sum256(content)
-			found[i] = &Image{ID: answer.ID, Content: hex.EncodeToString(digest[:]), Tagged: answer.Metadata.LastTagTime}
-			if answer.Config != nil {
-				found[i].User = answer.Config.User
-			}
-			return nil
-		})
-	}
-	if err := asking.Wait(); err != nil {
-		return nil, err
-	}
-	images := map[string]Image{}
-	for i, ref := range refs {
-		if found[i] != nil {
-			images[ref] = *found[i]
+	return each(ctx, "inspect images", refs, func(ctx context.Context, ref string) (Image, error) {
+		answer, err := docker.ImageInspect(ctx, ref)
+		if err != nil {
+			return Image{}, err
 		}
-	}
-	return images, nil
+		content, err := json.Marshal([]any{answer.Os, answer.Architecture, answer.Variant, answer.Config, answer.RootFS})
+		digest := sha256.Sum256(content)
+		image := Image{ID: answer.ID, Content: hex.EncodeToString(digest[:]), Tagged: answer.Metadata.LastTagTime}
+		if answer.Config != nil {
+			image.User = answer.Config.User
+		}
+		return image, err
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/compose-spec/compose-go/v2/cli"
@@ -28,31 +29,53 @@ func (p Project) Model(ctx context.Context) (*Model, error) {
 	return newModel(withoutUnused(project)), nil
 }
 
-// withoutUnused leaves out the networks, volumes, secrets and configs that nobody uses. The library's own way to do that
-// overlooks what only jobs use.
+// withoutUnused leaves out the networks, volumes, secrets, configs and models that nobody uses. The library's own way to do
+// that copies the whole project, and overlooks what only jobs use.
 func withoutUnused(project *types.Project) *types.Project {
-	used := project.WithoutUnnecessaryResources()
-	for _, job := range project.Jobs {
-		for key := range job.Networks {
-			keep(project.Networks, used.Networks, key)
+	networks, volumes, secrets, configs, models := used{}, used{}, used{}, used{}, used{}
+	uses := func(c types.ContainerSpec, build *types.BuildConfig) {
+		for key := range c.Networks {
+			networks[key] = true
 		}
-		for _, volume := range job.Volumes {
-			keep(project.Volumes, used.Volumes, volume.Source)
+		for _, volume := range c.Volumes {
+			if volume.Type == types.VolumeTypeVolume {
+				volumes[volume.Source] = true
+			}
 		}
-		for _, secret := range job.Secrets {
-			keep(project.Secrets, used.Secrets, secret.Source)
+		for _, secret := range c.Secrets {
+			secrets[secret.Source] = true
 		}
-		for _, config := range job.Configs {
-			keep(project.Configs, used.Configs, config.Source)
+		if build != nil {
+			for _, secret := range build.Secrets {
+				secrets[secret.Source] = true
+			}
+		}
+		for _, config := range c.Configs {
+			configs[config.Source] = true
+		}
+		for key := range c.Models {
+			models[key] = true
 		}
 	}
-	return used
+	for _, service := range project.Services {
+		uses(service.ContainerSpec, service.Build)
+	}
+	for _, job := range project.Jobs {
+		uses(job.ContainerSpec, job.Build)
+	}
+	keep(project.Networks, networks)
+	keep(project.Volumes, volumes)
+	keep(project.Secrets, secrets)
+	keep(project.Configs, configs)
+	keep(project.Models, models)
+	return project
 }
 
-func keep[V any](from, to map[string]V, key string) {
-	if value, has := from[key]; has {
-		to[key] = value
-	}
+// used are the keys of what is used.
+type used map[string]bool
+
+func keep[V any](all map[string]V, wanted used) {
+	maps.DeleteFunc(all, func(key string, _ V) bool { return !wanted[key] })
 }
 
 // load resolves the project as `docker compose config` does: cmd/compose/config.go of github.com/docker/compose.
@@ -61,11 +84,8 @@ func (p Project) load(ctx context.Context, profiles []string) (*types.Project, e
 	if err != nil {
 		return nil, err
 	}
-	project, err := options.LoadProject(ctx)
+	project, err := options.LoadProject(ctx) // with the services' environment, which Compose resolves later
 	if err != nil {
-		return nil, err
-	}
-	if project, err = project.WithServicesEnvironmentResolved(true); err != nil {
 		return nil, err
 	}
 	return project, project.CheckContainerNameUnicity()
@@ -118,6 +138,7 @@ func (p Project) options(profiles []string, more ...cli.ProjectOptionsFn) (*cli.
 	return cli.NewProjectOptions(files, append(more,
 		cli.WithEnv(p.environment(profiles)), cli.WithEnvFiles(envFiles...), cli.WithDotEnv,
 		cli.WithDefaultProfiles(profiles...), cli.WithName(p.Name), cli.WithResolvedPaths(true), cli.WithDiscardEnvFile,
+		cli.WithLoadOptions(onlyCasts(files)),
 	)...)
 }
 

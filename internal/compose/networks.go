@@ -2,8 +2,9 @@ package compose
 
 import (
 	"context"
+	"maps"
+	"slices"
 
-	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 )
@@ -34,20 +35,12 @@ func (p Project) Networks(ctx context.Context, model *Model) (map[string]Network
 	for _, item := range listed.Items {
 		wanted[item.Name] = true
 	}
-	networks := map[string]Network{}
-	for name := range wanted {
+	return each(ctx, "inspect networks", slices.Collect(maps.Keys(wanted)), func(ctx context.Context, name string) (Network, error) {
 		answer, err := docker.NetworkInspect(ctx, name, client.NetworkInspectOptions{})
-		if errdefs.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return nil, refusal(ctx, "inspect networks", err)
-		}
 		found := Network{Inspect: answer.Network, Attached: map[string]string{}}
 		for id, endpoint := range answer.Network.Containers {
 			found.Attached[id] = endpoint.Name
 		}
-		networks[name] = found
-	}
-	return networks, nil
+		return found, err
+	})
 }

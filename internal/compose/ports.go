@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/moby/moby/client"
@@ -29,25 +30,22 @@ func (p Project) PublishedPorts(ctx context.Context) (map[string]Publishing, err
 	if err != nil {
 		return nil, refusal(ctx, what, err)
 	}
-	found := map[string]Publishing{}
+	ports := map[string][]Port{}
 	for _, item := range listed.Items {
-		var ports []Port
 		for _, summary := range item.Ports {
 			port := Port{Inside: summary.PrivatePort, Outside: summary.PublicPort}
-			if summary.Type == "tcp" && port.Outside != 0 && !slices.Contains(ports, port) { // IPv4 and IPv6 are listed apart
-				ports = append(ports, port)
+			if summary.Type == "tcp" && port.Outside != 0 && !slices.Contains(ports[item.ID], port) { // IPv4 and IPv6 are listed apart
+				ports[item.ID] = append(ports[item.ID], port)
 			}
 		}
-		if len(ports) == 0 {
-			continue
-		}
-		answer, err := docker.ContainerInspect(ctx, item.ID, client.ContainerInspectOptions{})
-		if err != nil {
-			return nil, refusal(ctx, what, err)
-		}
-		if state := answer.Container.State; state != nil && state.Running {
-			found[item.ID] = Publishing{PID: state.Pid, Ports: ports}
-		}
 	}
-	return found, nil
+	found, err := each(ctx, what, slices.Collect(maps.Keys(ports)), func(ctx context.Context, id string) (Publishing, error) {
+		answer, err := docker.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+		if err != nil || answer.Container.State == nil || !answer.Container.State.Running {
+			return Publishing{}, err
+		}
+		return Publishing{PID: answer.Container.State.Pid, Ports: ports[id]}, nil
+	})
+	maps.DeleteFunc(found, func(_ string, p Publishing) bool { return p.Ports == nil })
+	return found, err
 }

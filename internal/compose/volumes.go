@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/volume"
 	"github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
@@ -17,18 +16,10 @@ func Volumes(ctx context.Context, names ...string) (map[string]volume.Volume, er
 	if err != nil {
 		return nil, err
 	}
-	volumes := map[string]volume.Volume{}
-	for _, name := range names {
+	return each(ctx, "inspect volumes", names, func(ctx context.Context, name string) (volume.Volume, error) {
 		answer, err := docker.VolumeInspect(ctx, name, client.VolumeInspectOptions{})
-		if errdefs.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return nil, refusal(ctx, "inspect volumes", err)
-		}
-		volumes[name] = answer.Volume
-	}
-	return volumes, nil
+		return answer.Volume, err
+	})
 }
 
 // VolumeIdentity tells one volume from another of the same name. Empty when there is none.

@@ -23,6 +23,7 @@ type File struct {
 
 	dir       string // what its relative paths begin at
 	ownValues bool   // variables in it have values beside the project's: an included file with an env file of its own
+	partial   bool   // it takes in what was not read: a file from elsewhere, or with a variable in its name, or by extends
 	documents []*yaml.Node
 }
 
@@ -59,16 +60,24 @@ func (r *reader) read(path, dir string, ownValues bool) {
 		r.failures = append(r.failures, err)
 		return
 	}
+	at := len(r.files)
 	r.files = append(r.files, file)
 	for _, document := range file.documents {
 		for _, entry := range child(document, "include").elements() {
-			r.include(file, entry)
+			if !r.include(file, entry) {
+				r.files[at].partial = true
+			}
+		}
+		for _, service := range child(document, "services").pairs() {
+			if child(child(service.value.Node, "extends").Node, "file").Node != nil {
+				r.files[at].partial = true
+			}
 		}
 	}
 }
 
-// include reads the files of one entry: a path, or a map with more to say.
-func (r *reader) include(by File, entry node) {
+// include reads the files of one entry: a path, or a map with more to say. It reports whether there are no others.
+func (r *reader) include(by File, entry node) (all bool) {
 	var paths []string
 	dir, ownValues := "", by.ownValues
 	if entry.Kind == yaml.ScalarNode {
@@ -78,17 +87,20 @@ func (r *reader) include(by File, entry node) {
 		dir = child(entry.Node, "project_directory").text()
 		ownValues = ownValues || child(entry.Node, "env_file").Node != nil
 	}
+	all = len(paths) > 0
 	for i, path := range paths {
 		path = join(by.dir, path)
 		if i == 0 && dir == "" {
 			dir = filepath.Dir(path)
 		}
 		if _, err := os.Stat(path); err != nil {
-			continue // from elsewhere, or with a variable in its name
+			all = false // from elsewhere, or with a variable in its name
+			continue
 		}
 		_, err := os.Stat(filepath.Join(join(by.dir, dir), ".env"))
 		r.read(path, join(by.dir, dir), ownValues || err == nil && join(by.dir, dir) != by.dir)
 	}
+	return all
 }
 
 func parse(path string, data []byte) ([]*yaml.Node, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"slipway/internal/compose"
@@ -34,19 +35,21 @@ func ports(ctx context.Context, e engine, report Report) (Report, error) {
 		return report, fmt.Errorf("look at published ports: %w", err)
 	}
 	verdicts := slices.Clone(report.Verdicts)
+	var looking sync.WaitGroup
 	for i := range verdicts {
 		v := &verdicts[i]
 		if c, ok := published[v.ID]; ok && (v.State == Healthy || v.State == Unchecked) {
-			v.takePorts(ctx, e, c)
+			looking.Go(func() { v.takePorts(ctx, e, c) })
 		}
 	}
+	looking.Wait()
 	return newReport(verdicts), nil
 }
 
 func (v *Verdict) takePorts(ctx context.Context, e engine, c compose.Publishing) {
 	var closed, hidden []compose.Port
 	for begin := time.Now(); ; {
-		addresses, err := listening(ctx, e, v.ID, c.PID)
+		addresses, err := listening(ctx, e, v.ID, c)
 		if err != nil {
 			v.Notes = append(v.Notes, fmt.Sprintf("whether anybody listens on %s, which it publishes, cannot be told: %v", inside(c.Ports), err))
 			return
@@ -88,7 +91,7 @@ func behind(ctx context.Context, e engine, outside uint16) (listens, known bool)
 			if port.Outside != outside {
 				continue
 			}
-			addresses, err := listening(ctx, e, id, c.PID)
+			addresses, err := listening(ctx, e, id, c)
 			return err == nil && reachOf(port, addresses) == everybody, err == nil
 		}
 	}

@@ -117,7 +117,7 @@ func TestPortOfAnotherMachinesProcessIsNotReadHere(t *testing.T) {
 	const id = "a-container-of-another-machine"
 	f := newFakeEngine(running(id))
 	f.say(table(everywhere), 0)
-	got, err := listening(t.Context(), f, id, os.Getpid())
+	got, err := listening(t.Context(), f, id, compose.Publishing{PID: os.Getpid()})
 	if want := netip.MustParseAddrPort("0.0.0.0:8080"); err != nil || !slices.Contains(got, want) || f.execs == 0 {
 		t.Errorf("%v, %v", got, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,8 +21,9 @@ var sockets = []string{"net/tcp6", "net/tcp"}
 var errNoTables = errors.New("its /proc/net/tcp cannot be read")
 
 // listening returns the addresses that something listens on inside a container: from the tables of its main process if that
-// runs on this machine, else by a command in the container, if it has one.
-func listening(ctx context.Context, e engine, id string, pid int) ([]netip.AddrPort, error) {
+// runs on this machine, else by a command in the container, if it has one. Where the first table says enough about all ports
+// that the container publishes, the second is not read: the kernel goes through all sockets of the machine to make one.
+func listening(ctx context.Context, e engine, id string, c compose.Publishing) ([]netip.AddrPort, error) {
 	read := func(table string) (string, error) {
 		output, code, err := e.Exec(ctx, id, "cat", "/proc/"+table)
 		if err == nil && code != 0 {
@@ -29,9 +31,9 @@ func listening(ctx context.Context, e engine, id string, pid int) ([]netip.AddrP
 		}
 		return output, err
 	}
-	if isOurs(pid, id) {
+	if isOurs(c.PID, id) {
 		read = func(table string) (string, error) {
-			data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, table))
+			data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", c.PID, table))
 			return string(data), err
 		}
 	}
@@ -41,6 +43,9 @@ func listening(ctx context.Context, e engine, id string, pid int) ([]netip.AddrP
 		if text, err := read(table); err == nil {
 			known = true
 			all = append(all, listeners(text)...)
+		}
+		if !slices.ContainsFunc(c.Ports, func(p compose.Port) bool { return reachOf(p, all) != everybody }) {
+			break
 		}
 	}
 	if !known {

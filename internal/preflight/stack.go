@@ -14,6 +14,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/distribution/reference"
 	"github.com/moby/moby/api/types/volume"
+	"golang.org/x/sync/errgroup"
 
 	"slipway/internal/compose"
 	"slipway/internal/rollout"
@@ -30,13 +31,8 @@ type World struct {
 	Holders map[string]string        // container_name -> project of the container that has it, "" for one of no project
 }
 
-// Look asks the engine what a stack needs. made is what the last rollout recorded.
+// Look asks the engine what a stack needs, all at once. made is what the last rollout recorded.
 func Look(ctx context.Context, project compose.Project, model *compose.Model, made rollout.Made) (World, error) {
-	w := World{World: rollout.World{Made: made}}
-	var err error
-	if w.Containers, err = project.Containers(ctx); err != nil {
-		return w, err
-	}
 	var volumes, images, names []string
 	for _, v := range model.Volumes {
 		volumes = append(volumes, v.Name)
@@ -48,17 +44,15 @@ func Look(ctx context.Context, project compose.Project, model *compose.Model, ma
 		}
 	}
 	slices.Sort(images)
-	if w.Networks, err = project.Networks(ctx, model); err != nil {
-		return w, err
-	}
-	if w.Volumes, err = compose.Volumes(ctx, volumes...); err != nil {
-		return w, err
-	}
-	if w.Images, err = compose.Images(ctx, slices.Compact(images)...); err != nil {
-		return w, err
-	}
-	w.Holders, err = compose.ProjectsOf(ctx, names...)
-	return w, err
+	images = slices.Compact(images)
+	w := World{World: rollout.World{Made: made}}
+	asking, ctx := errgroup.WithContext(ctx)
+	asking.Go(func() (err error) { w.Containers, err = project.Containers(ctx); return err })
+	asking.Go(func() (err error) { w.Networks, err = project.Networks(ctx, model); return err })
+	asking.Go(func() (err error) { w.Volumes, err = compose.Volumes(ctx, volumes...); return err })
+	asking.Go(func() (err error) { w.Images, err = compose.Images(ctx, images...); return err })
+	asking.Go(func() (err error) { w.Holders, err = compose.ProjectsOf(ctx, names...); return err })
+	return w, asking.Wait()
 }
 
 // Problems looks at the world and says what stands against a deployment of the stack, but for the files of secrets and
@@ -229,11 +223,11 @@ func volumes(model *compose.Model, w World) []Problem {
 
 // images are those that must not be pulled, are built by nobody and are not here.
 func images(model *compose.Model, w World) []Problem {
-	var problems []Problem
 	built := map[string]bool{}
 	for _, s := range model.Services {
 		built[s.Image] = built[s.Image] || s.Build != nil
 	}
+	var problems []Problem
 	for _, s := range sorted(model) {
 		if s.PullPolicy != types.PullPolicyNever || built[s.Image] {
 			continue
@@ -292,19 +286,34 @@ func Faults(model *compose.Model) []Problem {
 
 // portsTwice are the ports of the host that two services ask for.
 func portsTwice(model *compose.Model) []Problem {
+	type claim struct {
+		service string
+		port    compose.Published
+	}
+	type number struct {
+		port  int
+		proto string
+	}
 	var problems []Problem
-	up := model.Up()
-	for i, a := range up {
-		for _, b := range up[i+1:] {
-			for _, p := range a.Published() {
-				for _, q := range b.Published() {
-					if p.Fixed() && q.Fixed() && p.First == q.First && p.Proto == q.Proto && rollout.Overlap(p.Address, q.Address) && a.Replicas() > 0 && b.Replicas() > 0 {
-						problems = append(problems, Problem{fmt.Sprintf("services %s and %s both want port %s", a.Name, b.Name, p), "give one of them another port"})
-					}
+	claims := map[number][]claim{}
+	for _, b := range model.Up() {
+		if b.Replicas() <= 0 {
+			continue
+		}
+		for _, q := range b.Published() {
+			if !q.Fixed() {
+				continue
+			}
+			at := number{q.First, q.Proto}
+			for _, a := range claims[at] {
+				if a.service != b.Name && rollout.Overlap(a.port.Address, q.Address) {
+					problems = append(problems, Problem{fmt.Sprintf("services %s and %s both want port %s", a.service, b.Name, a.port), "give one of them another port"})
 				}
 			}
+			claims[at] = append(claims[at], claim{b.Name, q})
 		}
 	}
+	slices.SortStableFunc(problems, func(a, b Problem) int { return strings.Compare(a.Text, b.Text) })
 	return problems
 }
 

@@ -276,6 +276,7 @@ func TestCaseC3AnImageThatMustNotBePulledHasToBeThere(t *testing.T) {
 		"here":            {services: `web: {image: "shop:1", pull_policy: never}`, world: World{Images: map[string]compose.Image{"shop:1": {ID: "i"}}}},
 		"may be pulled":   {services: `web: {image: "shop:1", pull_policy: missing}`},
 		"is to be built":  {services: `web: {image: "shop:1", pull_policy: never, build: ./app}`, files: []string{"app/Dockerfile"}},
+		"another builds":  {services: `web: {image: "shop:1", build: ./app}, worker: {image: "shop:1", pull_policy: never}`, files: []string{"app/Dockerfile"}},
 		"of a job, as it": {services: `web: {image: x}, migrate: {image: "a:1", pull_policy: never, profiles: [jobs]}`, want: []string{"image a:1 of service migrate is not here, and pull_policy: never forbids to pull it"}},
 	})
 }

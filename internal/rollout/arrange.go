@@ -56,8 +56,11 @@ func Arrange(model *compose.Model, world World, prune bool) ([]Stage, []Conflict
 	a := &arrangement{
 		model: model, world: world, prune: prune, held: map[string][]holding{},
 		before: map[string]map[string]bool{}, givers: map[string]map[string]bool{}, remove: map[string][]compose.Container{},
+		wanted: map[string][]resource{}, runs: map[string]bool{},
 	}
 	for _, s := range model.Up() {
+		a.names = append(a.names, s.Name)
+		a.wanted[s.Name] = wants(model, s)
 		a.before[s.Name] = map[string]bool{}
 		for name := range s.DependsOn {
 			if other, has := model.Services[name]; has && !other.Job {
@@ -66,6 +69,7 @@ func Arrange(model *compose.Model, world World, prune bool) ([]Stage, []Conflict
 		}
 	}
 	for _, c := range world.Containers {
+		a.runs[c.Service] = a.runs[c.Service] || isReplica(c) && alive(c)
 		for _, r := range holds(c) {
 			a.held[r.place()] = append(a.held[r.place()], holding{r, c})
 		}
@@ -84,7 +88,10 @@ type arrangement struct {
 	before map[string]map[string]bool // service -> those that it depends on
 	givers map[string]map[string]bool // service -> those that hold what it wants and give it up -> it is a name, which is not free while the container is there
 	remove map[string][]compose.Container
-	held   map[string][]holding // by place
+	held   map[string][]holding  // by place
+	names  []string              // of the services, in order
+	wanted map[string][]resource // by service
+	runs   map[string]bool       // by service, whether a replica is alive
 
 	networks  []string            // to be made anew
 	inside    map[string]bool     // the services in them
@@ -100,7 +107,7 @@ type holding struct {
 
 // claim finds who holds what a service wants.
 func (a *arrangement) claim(s compose.Service) {
-	for _, want := range wants(a.model, s) {
+	for _, want := range a.wanted[s.Name] {
 		for _, held := range a.held[want.place()] {
 			c := held.by
 			if c.Service == s.Name && !c.OneOff || !held.clashes(want) {
@@ -145,7 +152,7 @@ func (a *arrangement) has(s compose.Service, want resource) bool {
 }
 
 func (a *arrangement) shares(holder compose.Service, want resource) bool {
-	return slices.ContainsFunc(wants(a.model, holder), want.clashes)
+	return slices.ContainsFunc(a.wanted[holder.Name], want.clashes)
 }
 
 func (a *arrangement) refuse(service, text, remedy string) {
@@ -208,7 +215,7 @@ func (a *arrangement) stages() []Stage {
 		var single []Stage
 		for _, name := range level {
 			done[name] = true
-			if a.inside[name] || stopped[name] || !slices.ContainsFunc(Of(name, a.world.Containers), alive) {
+			if a.inside[name] || stopped[name] || !a.runs[name] {
 				down = append(down, name)
 			} else {
 				single = append(single, Stage{Services: []string{name}})
@@ -243,13 +250,8 @@ func (a *arrangement) ready(done map[string]bool, giversToo bool) []string {
 }
 
 func (a *arrangement) left(done map[string]bool) []string {
-	var left []string
-	for _, name := range slices.Sorted(maps.Keys(a.before)) {
-		if !done[name] {
-			left = append(left, name)
-		}
-	}
-	return left
+	a.names = slices.DeleteFunc(a.names, func(name string) bool { return done[name] })
+	return a.names
 }
 
 // holders are the services, still to come, that hold what those of a level want.
@@ -297,7 +299,7 @@ func (a *arrangement) clear(stages []Stage) []Stage {
 func (a *arrangement) running() []string {
 	var names []string
 	for name := range a.inside {
-		if slices.ContainsFunc(Of(name, a.world.Containers), alive) {
+		if a.runs[name] {
 			names = append(names, name)
 		}
 	}

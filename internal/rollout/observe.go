@@ -67,13 +67,15 @@ func (o origin) holds(service compose.Service, containers []compose.Container, i
 // Of are the containers of a service: its replicas, not its one-off runs and not the runners of hooks.
 func Of(service string, containers []compose.Container) []compose.Container {
 	var found []compose.Container
-	for _, c := range containers {
-		if c.Service == service && !c.OneOff && c.Labels[hookLabel] == "" {
-			found = append(found, c)
+	for i := range containers { // without a copy of each: this is asked for every service
+		if c := &containers[i]; c.Service == service && isReplica(*c) {
+			found = append(found, *c)
 		}
 	}
 	return found
 }
+
+func isReplica(c compose.Container) bool { return !c.OneOff && c.Labels[hookLabel] == "" }
 
 // settled tells whether a container is where it shall be: running, or ended well if it is to end.
 func settled(service compose.Service, c compose.Container) bool {

@@ -37,6 +37,8 @@ var cases = []benchCase{
 	{"e", "from the first answer to the verdict", 5, toTheVerdict},
 	{"f", "200 services", 1, manyServices},
 	{"g", "memory and CPU", 5, resources},
+	{"h", "FreshTrack unchanged", 10, freshtrack},
+	{"i", "2,000 services resolved", 5, resolving},
 }
 
 // Run measures, from the root of a checkout, and prints the table. A run of all cases with their own numbers of rounds

@@ -59,7 +59,10 @@ func newPlace(ctx context.Context, out *console.Console, withCaddy bool) (*place
 			return p, err
 		}
 	}
-	if _, err := execute(ctx, p.checkout(), nil, "go", "tool", "mage", "-compile", p.binary); err != nil {
+	if err := writeFile(filepath.Join(p.dir, "magefile.go"), magefile); err != nil {
+		return p, err
+	}
+	if err := p.compile(ctx, filepath.Join(p.dir, "magefile.go"), p.binary); err != nil {
 		return p, err
 	}
 	out.Line(console.OK, "bench", "prepared: "+p.machine.String(), time.Since(started))
@@ -68,7 +71,20 @@ func newPlace(ctx context.Context, out *console.Console, withCaddy bool) (*place
 
 func (p *place) checkout() string { return filepath.Join(p.dir, "checkout") }
 
-// copyCheckout copies the working tree, as git lists it, but with a magefile that deploys the stacks of the bench.
+// compile makes a binary of the checkout with a magefile.
+func (p *place) compile(ctx context.Context, magefile, binary string) error {
+	text, err := os.ReadFile(magefile) //nolint:gosec // the bench's own, or the checkout's
+	if err != nil {
+		return fmt.Errorf("read a magefile: %w", err)
+	}
+	if err := writeFile(filepath.Join(p.checkout(), "magefile.go"), string(text)); err != nil {
+		return err
+	}
+	_, err = execute(ctx, p.checkout(), nil, "go", "tool", "mage", "-compile", binary)
+	return err
+}
+
+// copyCheckout copies the working tree, as git lists it.
 func (p *place) copyCheckout(ctx context.Context) error {
 	listed, err := execute(ctx, ".", nil, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	if err != nil {
@@ -86,7 +102,7 @@ func (p *place) copyCheckout(ctx context.Context) error {
 			return err
 		}
 	}
-	return writeFile(filepath.Join(p.checkout(), "magefile.go"), magefile)
+	return nil
 }
 
 func (p *place) buildActor(ctx context.Context) error {
@@ -106,15 +122,18 @@ func (p *place) buildActor(ctx context.Context) error {
 func (p *place) remove() {
 	ctx := context.Background()
 	for n := range p.sides {
-		if err := removeProject(ctx, p.project(n+1)); err != nil {
-			p.console.Line(console.Warn, "bench", "clean up: "+err.Error(), 0)
-		}
+		p.failedToClean(removeProject(ctx, p.project(n+1)))
 	}
 	_, _ = execute(ctx, ".", nil, "docker", "rmi", "-f", p.image)
 	if p.dir != "" {
-		if err := os.RemoveAll(p.dir); err != nil {
-			p.console.Line(console.Warn, "bench", "clean up: "+err.Error(), 0)
-		}
+		p.failedToClean(os.RemoveAll(p.dir))
+	}
+}
+
+// failedToClean tells of something that could not be taken away.
+func (p *place) failedToClean(err error) {
+	if err != nil {
+		p.console.Line(console.Warn, "bench", "clean up: "+err.Error(), 0)
 	}
 }
 

@@ -94,6 +94,24 @@ func many(image string, services int) string {
 	return text.String()
 }
 
+// detailed is so many services as people write them, each after one of those before it.
+func detailed(image string, services int) string {
+	var text strings.Builder
+	text.WriteString("x-app: &app\n  restart: unless-stopped\n  logging: {driver: json-file, options: {max-size: 10m}}\nservices:\n")
+	for n := range services {
+		fmt.Fprintf(&text, "  s%04d:\n    <<: *app\n    image: %q\n    command: [serve, --name, \"${VALUE}\"]\n    environment: {A: \"1\", B: \"${VALUE}\", C: three}\n"+
+			"    labels: {app: s%04[1]d}\n    volumes: [\"d%[3]d:/data\"]\n    healthcheck: {test: [CMD, /actor, healthcheck], interval: 10s, timeout: 5s, retries: 3}\n", n, image, n%50)
+		if n > 0 {
+			fmt.Fprintf(&text, "    depends_on: [s%04d]\n", n/5)
+		}
+	}
+	text.WriteString("volumes:\n")
+	for n := range 50 {
+		fmt.Fprintf(&text, "  d%d: {}\n", n)
+	}
+	return text.String()
+}
+
 // magefile declares the stack in the folder that the environment names, so that one binary deploys them all.
 const magefile = `//go:build mage
 

@@ -70,5 +70,7 @@ images. Each figure is the median of all rounds and, in brackets, the range.
 - (e) begins when the service opens its port, which it says itself.
 - (f) has no healthchecks, so a service is ready when it has run undisturbed for 5 s.
 - (g) "and its commands" counts every process that the command ran and waited for: its CPU time, and the memory of the largest one.
+- (h) is the production stack of this repository, with monitoring, on test images. A deployment means preflight, plan and verify.
+- (i) compares the whole plan with Compose's resolving the same files; both resolve them with compose-go, which takes most of the time.
 `
 }
