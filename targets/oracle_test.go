@@ -1,0 +1,368 @@
+//go:build engine
+
+package targets_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"slipway/checkpoints"
+)
+
+// Compose is the oracle: what `docker compose up -d` would recreate, Slipway's plan replaces, and when Slipway has deployed,
+// `up -d` has nothing to do.
+
+// surplus are the causes for which Slipway replaces what Compose leaves as it is.
+var surplus = []*regexp.Regexp{
+	regexp.MustCompile(`^\S+ file `),                         // mounted content, and that of secrets and configs that are files
+	regexp.MustCompile(`^\S+ (config|secret) `),              // content from the file itself or from the environment
+	regexp.MustCompile(`^\S+ network \S+ (changed|added|removed)`), // made anew: Compose connects the old containers to the new one
+	regexp.MustCompile(`^\S+ volume \S+ changed`),            // another definition of a volume that stays
+	regexp.MustCompile(`^rollout\.\S+ runs first$`),          // follows another service
+	regexp.MustCompile(`is not in network`),                  // drift
+}
+
+// refusals are the documented reasons for which Slipway does not do what Compose would.
+var refusals = []*regexp.Regexp{
+	regexp.MustCompile(`whose service is no longer in the compose files`),
+	regexp.MustCompile(`whose service is not to be up`),
+	regexp.MustCompile(`whose profile is off`),
+	regexp.MustCompile(`has its data in .* which is empty`),
+	regexp.MustCompile(`wants the name of a container of`),
+}
+
+// disagreement is what the oracle finds; kind is what has to stay the same while it is shrunk.
+type disagreement struct{ kind, text string }
+
+func (d *disagreement) Error() string { return d.kind + ": " + d.text }
+
+func disagree(kind, format string, args ...any) error {
+	return &disagreement{kind, fmt.Sprintf(format, args...)}
+}
+
+// foreseen are both plans for the scene that is written.
+type foreseen struct {
+	compose composePlan
+	slipway slipwayPlan
+	refused bool // by a documented refusal that -prune, or nothing, overcomes
+}
+
+// compare asks both what they would do about the scene that is written, and holds the answers against each other.
+func (s *subject) compare() (foreseen, error) {
+	var f foreseen
+	var err error
+	if f.compose, err = s.asksCompose(); err != nil {
+		return f, err
+	}
+	plan, got, err := s.asksSlipway()
+	if err != nil {
+		return f, err
+	}
+	f.slipway = plan
+	if got.code != 0 {
+		if got.code == 3 && slices.ContainsFunc(refusals, func(r *regexp.Regexp) bool { return r.MatchString(got.stderr) }) {
+			f.refused = true
+			return f, nil
+		}
+		return f, disagree("refused", "Compose would go on, and Slipway's plan does not: %s", got)
+	}
+	if !plan.foreseen {
+		return f, nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.compose.services)) {
+		act, d := f.compose.services[name], plan.services[name]
+		if once(s.scene.service(name)) {
+			act.start = false // Compose runs what has ended well once more at each up
+		}
+		if s.scene.service(name) == nil && name != "included" {
+			continue // an orphan
+		}
+		if act != (wanted{}) && !d.Run {
+			return f, disagree("missed", "Compose would act on %s %+v, and Slipway would not: %q", name, act, d.Cause)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(plan.services)) {
+		d := plan.services[name]
+		if d.Run && f.compose.services[name] == (wanted{}) && !justified(d.Cause) {
+			return f, disagree("surplus", "Slipway would act on %s, %q, and Compose would not", name, d.Cause)
+		}
+	}
+	return f, nil
+}
+
+func justified(cause string) bool {
+	return slices.ContainsFunc(surplus, func(r *regexp.Regexp) bool { return r.MatchString(cause) })
+}
+
+// apply deploys what is written and holds what came of it against what was foreseen.
+func (s *subject) apply(f foreseen, preflight bool) error {
+	before, _, err := s.containers()
+	if err != nil {
+		return err
+	}
+	if got := s.deploy(preflight); got.code != 0 {
+		switch {
+		case got.code == 3 && slices.ContainsFunc(refusals, func(r *regexp.Regexp) bool { return r.MatchString(got.stderr) }):
+			return &refusal{got}
+		case s.run("docker", "compose", "up", "-d", "--remove-orphans", "--wait").code != 0:
+			return &composeRefuses{got}
+		}
+		return disagree("failed", "Slipway cannot deploy what Compose can: %s", got)
+	}
+	after, _, err := s.containers()
+	if err != nil {
+		return err
+	}
+	if f.slipway.foreseen && !f.refused {
+		for _, name := range slices.Sorted(maps.Keys(after)) {
+			if err := kept(name, f.slipway.services[name], f.compose.services[name], before[name], after[name]); err != nil {
+				return err
+			}
+		}
+	}
+	left, err := s.asksCompose()
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(left.services)) {
+		act := left.services[name]
+		act.start = act.start && !once(s.scene.service(name))
+		if act != (wanted{}) {
+			return disagree("unsettled", "after the deployment Compose would still act on %s: %+v", name, act)
+		}
+	}
+	if left.networks || len(left.other) > 0 {
+		return disagree("unsettled", "after the deployment Compose would still act on networks (%v) or on %v", left.networks, left.other)
+	}
+	again, got, err := s.asksSlipway()
+	if err == nil && (got.code != 0 || again.rollout) {
+		err = disagree("restless", "after the deployment Slipway's plan still rolls out: %s", got)
+	}
+	return err
+}
+
+// refusal is a deployment that Slipway refuses for a documented reason.
+type refusal struct{ got result }
+
+func (e *refusal) Error() string { return e.got.stderr }
+
+// kept tells whether what was planned for a service is what became of its containers.
+func kept(name string, d checkpoints.Decision, compose wanted, before, after []string) error {
+	stays := slices.DeleteFunc(slices.Clone(before), func(id string) bool { return !slices.Contains(after, id) })
+	switch {
+	case !d.Run && !slices.Equal(before, after):
+		return disagree("promise", "%s was to be left as it is, and has other containers", name)
+	case d.Run && len(stays) > 0 && compose.recreate && len(before) == len(after):
+		return disagree("promise", "%s was to be replaced (%s; Compose would recreate it), and has containers of before", name, d.Cause)
+	case d.Run && strings.Contains(d.Cause, " scale ") && !strings.Contains(d.Cause, "more") && !compose.recreate && len(stays) == 0 && len(before) > 0 && len(after) > 0:
+		return disagree("promise", "%s was to be scaled, and has other containers", name)
+	}
+	return nil
+}
+
+// series is a run of the oracle: over each project of the corpus, mutations that are compared and mutations that are applied.
+type series struct {
+	t       *testing.T
+	seed    uint64
+	image   string
+	applied int // at least that many in all
+	plans   int // that are compared for each one that is applied
+	workers int
+
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (r *series) count(what string, more int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counts[what] += more
+}
+
+// oracleImages makes the images of a run: two versions of the program, and the first under another name.
+func oracleImages(t *testing.T) string {
+	t.Helper()
+	dir, err := demoBinaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	prefix := "sw-oracle-images-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	for _, version := range []string{"1", "2"} {
+		context := t.TempDir()
+		for name, content := range map[string]string{"Dockerfile": "FROM scratch\nCOPY program /program\nENTRYPOINT [\"/program\"]\n"} {
+			if err := os.WriteFile(filepath.Join(context, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Link(filepath.Join(dir, "v"+version), filepath.Join(context, "program")); err != nil {
+			t.Fatal(err)
+		}
+		output(t, context, "docker", "build", "-q", "-t", prefix+"/demo:"+version, ".")
+	}
+	output(t, ".", "docker", "tag", prefix+"/demo:1", prefix+"/demo:same")
+	output(t, ".", "docker", "network", "create", prefix+"-outer")
+	output(t, ".", "docker", "volume", "create", prefix+"-outer")
+	t.Cleanup(func() {
+		for _, name := range []string{"/demo:1", "/demo:2", "/demo:same"} {
+			_ = exec.Command("docker", "image", "rm", "-f", prefix+name).Run()
+		}
+		_ = exec.Command("docker", "network", "rm", prefix+"-outer").Run()
+		_ = exec.Command("docker", "volume", "rm", prefix+"-outer").Run()
+	})
+	return prefix
+}
+
+// oracle runs a series and prints its seed and what it came to. ORACLE_SEED repeats one.
+func oracle(t *testing.T, applied, plans int) {
+	r := &series{t: t, seed: uint64(time.Now().UnixNano()), applied: applied, plans: plans, workers: 3, counts: map[string]int{}}
+	if given := os.Getenv("ORACLE_SEED"); given != "" {
+		var err error
+		if r.seed, err = strconv.ParseUint(given, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := time.Now()
+	t.Logf("ORACLE_SEED=%d", r.seed)
+	r.image = oracleImages(t)
+	projects, err := corpus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := oracleValues()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := slices.Sorted(maps.Keys(projects))
+	each := (applied + len(names) - 1) / len(names)
+	var workers sync.WaitGroup
+	next := make(chan int)
+	for range r.workers {
+		workers.Go(func() {
+			for i := range next {
+				m := &mutator{random: rand.New(rand.NewPCG(r.seed, uint64(i))), values: all} //nolint:gosec // repeatable
+				r.project(names[i], projects[names[i]], m, each)
+			}
+		})
+	}
+	for i := range names {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	var lines []string
+	for _, what := range slices.Sorted(maps.Keys(r.counts)) {
+		lines = append(lines, fmt.Sprintf("%6d %s", r.counts[what], what))
+	}
+	t.Logf("%s\n%s\nin %s", fmt.Sprintf("%d projects, seed %d", len(names), r.seed), strings.Join(lines, "\n"), time.Since(start).Round(time.Second))
+}
+
+// project takes one project of the corpus through its mutations.
+func (r *series) project(name string, first scene, m *mutator, each int) {
+	s, err := r.fresh(first)
+	if err != nil {
+		r.fail(name, scene{}, first, "the first deployment", err)
+		return
+	}
+	defer func() { s.remove(r.t) }()
+	now := first
+	for range each {
+		for range r.plans {
+			changed, what := m.next(now, false)
+			if err := s.write(changed); err != nil {
+				r.t.Errorf("%s: %v", name, err)
+				return
+			}
+			_, err := s.compare()
+			r.judge(name, now, changed, what, "plans compared", err)
+		}
+		changed, what := m.next(now, true)
+		if err := s.write(changed); err != nil {
+			r.t.Errorf("%s: %v", name, err)
+			return
+		}
+		f, err := s.compare()
+		if !r.judge(name, now, changed, what, "plans compared", err) {
+			continue
+		}
+		if f.refused {
+			r.count("plans refused without -prune, applied with it", 1)
+		}
+		preflight := m.random.IntN(5) == 0
+		err = s.apply(f, preflight)
+		if r.judge(name, now, changed, what, "mutations applied", err) {
+			now = changed
+			continue
+		}
+		var refused *refusal
+		if errors.As(err, &refused) && preflight {
+			continue // nothing was touched
+		}
+		s.remove(r.t) // it is in nobody's state
+		if s, err = r.fresh(now); err != nil {
+			r.t.Errorf("%s: deploy what was deployed before: %v", name, err)
+			return
+		}
+	}
+}
+
+// fresh is a project with a scene deployed.
+func (r *series) fresh(first scene) (*subject, error) {
+	s, err := newSubject(r.t, r.image)
+	if err != nil {
+		return nil, err
+	}
+	if err = s.write(first); err == nil {
+		var f foreseen
+		if f, err = s.compare(); err == nil {
+			err = s.apply(f, false)
+		}
+	}
+	if err != nil {
+		s.remove(r.t)
+		return nil, err
+	}
+	r.count("projects deployed", 1)
+	return s, nil
+}
+
+// judge counts what came of a step, and reports a disagreement. It tells whether all is well.
+func (r *series) judge(name string, before, after scene, what, step string, err error) bool {
+	var compose *composeRefuses
+	var refused *refusal
+	switch {
+	case err == nil:
+		r.count(step, 1)
+		return true
+	case errors.As(err, &compose):
+		r.count("mutations that Compose refuses", 1)
+		if os.Getenv("ORACLE_VERBOSE") != "" {
+			r.t.Logf("%s: %s: %v", name, what, err)
+		}
+	case errors.As(err, &refused):
+		r.count("mutations that Slipway refuses by a listed refusal", 1)
+	default:
+		r.count("disagreements", 1)
+		r.fail(name, before, after, what, err)
+	}
+	return false
+}
+
+func (r *series) fail(name string, _, after scene, what string, err error) {
+	text, _ := after.yaml()
+	r.t.Errorf("%s, seed %d: %s: %v\n%s", name, r.seed, what, err, text)
+}
+
+// TestWhatComposeWouldRecreateIsReplacedAndNothingElse takes the corpus through a hundred mutations.
+func TestWhatComposeWouldRecreateIsReplacedAndNothingElse(t *testing.T) { oracle(t, 100, 2) }
