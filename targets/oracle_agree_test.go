@@ -42,6 +42,11 @@ func runs(name string, service tree) {
 	if service["image"] == nil && service["build"] == nil && service["extends"] == nil {
 		service["image"] = "<IMAGE>/demo:1"
 	}
+	if service["build"] != nil { // what it builds has a name of its own
+		if image := fmt.Sprint(service["image"]); strings.HasPrefix(image, "<IMAGE>/") || image == "<PROJECT>/own:1" {
+			delete(service, "image")
+		}
+	}
 	environment := part(service, "environment")
 	environment["PORT"] = fmt.Sprint(8080 + int(name[0]-'a'))
 	if once(service) {
@@ -126,6 +131,7 @@ func alone(service tree, taken map[string]bool) {
 			taken[token] = true
 		}
 	}
+	single = single || len(refers(service, "network_mode")) > 0 // with one port for all
 	if single || strings.Contains(fmt.Sprint(service["networks"]), "_address:") || service["mac_address"] != nil {
 		delete(service, "scale")
 		if deploy, has := service["deploy"].(tree); has {

@@ -37,6 +37,7 @@ var mutations = []mutation{
 	{"added", 4, addService},
 	{"removed", 4, removeService},
 	{"profiles", 3, switchProfiles},
+	{"drift", 4, drift},
 	{"nothing", 2, func(_ *mutator, s scene) (scene, string) { return s, "nothing" }},
 }
 
@@ -52,8 +53,11 @@ func (m *mutator) next(s scene, deployed bool) (scene, string) {
 	}
 	for len(said) < count {
 		pick := m.pick()
-		if !deployed && m.random.IntN(8) == 0 {
+		switch {
+		case !deployed && m.random.IntN(8) == 0:
 			pick = planned
+		case !deployed && pick.name == "drift": // cannot be taken back
+			continue
 		}
 		changed, what := pick.do(m, s.clone())
 		if what == "" {
@@ -299,4 +303,10 @@ func switchProfiles(m *mutator, s scene) (scene, string) {
 		return s, ""
 	}
 	return s, strings.Join(s.On, ",")
+}
+
+// drift has somebody change a container by hand.
+func drift(m *mutator, s scene) (scene, string) {
+	s.Drift = one(m, []string{"stop ", "rm ", "disconnect "}) + one(m, s.active())
+	return s, s.Drift
 }

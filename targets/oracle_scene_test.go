@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -18,6 +19,7 @@ type scene struct {
 	Files map[string]string // what lies beside it
 	Own   string            // the version of the program that the image <PROJECT>/own:1 holds
 	On    []string          // the profiles that are on
+	Drift string            // what somebody did to a container: "stop a", "rm a", "disconnect a"
 }
 
 // tree is a compose file, or a part of one.
@@ -34,7 +36,7 @@ func sceneFiles() map[string]string {
 		"conf/b.env":         "FROM_B=one\n",
 		"conf/a.labels":      "from.a=one\n",
 		"conf/b.labels":      "from.b=one\n",
-		"conf/base.yaml":     "services:\n  base:\n    labels: {base: one}\n",
+		"conf/base.yaml":     "services:\n  base:\n    image: <IMAGE>/demo:1\n    labels: {base: one}\n",
 		"conf/included.yaml": "services:\n  included:\n    image: <IMAGE>/demo:1\n    network_mode: none\n    labels: {included: \"${FROM_A}\"}\n    healthcheck: {test: [CMD, /program, check], interval: 1s}\n",
 		"app/Dockerfile":     "FROM scratch AS final\nCOPY program /program\nENTRYPOINT [\"/program\"]\n",
 		"app/.dockerignore":  "notes\n",
@@ -42,7 +44,7 @@ func sceneFiles() map[string]string {
 }
 
 func (s scene) clone() scene {
-	return scene{Tree: copyOf(s.Tree), Files: maps.Clone(s.Files), Own: s.Own, On: slices.Clone(s.On)}
+	return scene{Tree: copyOf(s.Tree), Files: maps.Clone(s.Files), Own: s.Own, On: slices.Clone(s.On), Drift: s.Drift}
 }
 
 // copyOf is a copy that shares nothing.
@@ -142,4 +144,27 @@ func (s scene) hangsOn(name, other string) bool {
 func (s scene) yaml() (string, error) {
 	data, err := yaml.Marshal(s.Tree)
 	return string(data), err
+}
+
+// hooks tells whether Compose runs something before or after a container starts.
+func (s scene) hooks() bool {
+	return slices.ContainsFunc(s.active(), func(name string) bool {
+		return s.service(name)["pre_start"] != nil || s.service(name)["post_start"] != nil
+	})
+}
+
+// replicas is how many containers a service is to have; 0 for one that is not in the file.
+func (s scene) replicas(name string) int {
+	service := s.service(name)
+	if service == nil {
+		return 0
+	}
+	count := 1
+	deploy, _ := service["deploy"].(tree)
+	for _, given := range []any{deploy["replicas"], service["scale"]} {
+		if number, err := strconv.Atoi(fmt.Sprint(given)); err == nil {
+			count = number
+		}
+	}
+	return count
 }

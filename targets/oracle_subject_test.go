@@ -93,6 +93,25 @@ func (s *subject) write(next scene) error {
 		}
 	}
 	s.scene = next.clone()
+	if next.Drift != "" {
+		return s.drift(strings.Fields(next.Drift))
+	}
+	return nil
+}
+
+// drift does to a container of a service what somebody might do by hand.
+func (s *subject) drift(act []string) error {
+	ids, _, err := s.containers()
+	if err != nil || len(ids[act[1]]) == 0 {
+		return err
+	}
+	id := ids[act[1]][0]
+	argv := map[string][]string{
+		"stop": {"stop", "-t", "1", id}, "rm": {"rm", "-f", id}, "disconnect": {"network", "disconnect", s.project + "_default", id},
+	}[act[0]]
+	if got := s.run("docker", argv...); got.code != 0 && act[0] != "disconnect" { // it may be in no such network
+		return fmt.Errorf("docker %s: %s", argv[0], got)
+	}
 	return nil
 }
 
@@ -186,7 +205,11 @@ func (s *subject) asksCompose() (composePlan, error) {
 	if err != nil {
 		return composePlan{}, err
 	}
-	got := s.run("docker", "compose", "--progress", "json", "--dry-run", "up", "-d")
+	act := []string{"up", "-d"}
+	if s.scene.hooks() { // a dry run would begin them, and fails; create plans the same containers
+		act = []string{"create"}
+	}
+	got := s.run("docker", append([]string{"compose", "--progress", "json", "--dry-run"}, act...)...)
 	if got.code != 0 {
 		return composePlan{}, &composeRefuses{got}
 	}
@@ -231,7 +254,15 @@ func (s *subject) asksCompose() (composePlan, error) {
 // composeRefuses is a scene that Compose itself does not take.
 type composeRefuses struct{ got result }
 
-func (e *composeRefuses) Error() string { return "Compose refuses: " + e.got.stderr }
+func (e *composeRefuses) Error() string { return "Compose refuses: " + gist(e.got) }
+
+// gist is what a command said, without what is said of every project of the corpus.
+func gist(got result) string {
+	lines := slices.DeleteFunc(strings.Split(got.stdout+"\n"+got.stderr, "\n"), func(line string) bool {
+		return line == "" || strings.Contains(line, "level=warning") || strings.Contains(line, `"level":"warning"`) || strings.Contains(line, `"status":`) && !strings.Contains(line, `"Error"`)
+	})
+	return fmt.Sprintf("exit %d\n%s", got.code, strings.Join(lines, "\n"))
+}
 
 // serviceOf is the service of a container that is there, or would be.
 func (s *subject) serviceOf(container string, services map[string]string) string {
