@@ -37,7 +37,8 @@ func (s scene) finished() scene {
 // once tells whether a service ends by itself.
 func once(service tree) bool { return slices.Contains(texts(service["command"]), "job") }
 
-// runs gives a service an image, a port of its own and a healthcheck that answers soon.
+// runs gives a service an image, a port of its own and a healthcheck: without one a rollout watches it for 5 s. The engine runs
+// the checks of all projects at once; every second would be too much for it.
 func runs(name string, service tree) {
 	if service["image"] == nil && service["build"] == nil && service["extends"] == nil {
 		service["image"] = "<IMAGE>/demo:1"
@@ -56,7 +57,7 @@ func runs(name string, service tree) {
 		return
 	}
 	if service["healthcheck"] == nil {
-		service["healthcheck"] = tree{"test": []any{"CMD", "/program", "check"}, "interval": "1s"}
+		service["healthcheck"] = tree{"test": []any{"CMD", "/program", "check"}, "interval": "2s"}
 	}
 }
 

@@ -37,7 +37,7 @@ func sceneFiles() map[string]string {
 		"conf/a.labels":      "from.a=one\n",
 		"conf/b.labels":      "from.b=one\n",
 		"conf/base.yaml":     "services:\n  base:\n    image: <IMAGE>/demo:1\n    labels: {base: one}\n",
-		"conf/included.yaml": "services:\n  included:\n    image: <IMAGE>/demo:1\n    network_mode: none\n    labels: {included: \"${FROM_A}\"}\n    healthcheck: {test: [CMD, /program, check], interval: 1s}\n",
+		"conf/included.yaml": "services:\n  included:\n    image: <IMAGE>/demo:1\n    network_mode: none\n    labels: {included: \"${FROM_A}\"}\n    healthcheck: {test: [CMD, /program, check], interval: 2s}\n",
 		"app/Dockerfile":     "FROM scratch AS final\nCOPY program /program\nENTRYPOINT [\"/program\"]\n",
 		"app/.dockerignore":  "notes\n",
 	}

@@ -186,7 +186,7 @@ func (s *subject) remove(t *testing.T) {
 }
 
 // wanted is what Compose would do to a service.
-type wanted struct{ create, recreate, remove, start bool }
+type wanted struct{ create, recreate, remove, start, stop bool }
 
 // composePlan is what `docker compose up -d` would do.
 type composePlan struct {
@@ -237,7 +237,9 @@ func (s *subject) asksCompose() (composePlan, error) {
 				act.remove = true
 			case "Starting", "Started":
 				act.start = true
-			case "Stopping", "Stopped", "Running", "Waiting", "Healthy", "Exited":
+			case "Stopping", "Stopped":
+				act.stop = true
+			case "Running", "Waiting", "Healthy", "Exited":
 			default:
 				return plan, fmt.Errorf("unknown event %s", line)
 			}
@@ -249,6 +251,15 @@ func (s *subject) asksCompose() (composePlan, error) {
 		}
 	}
 	return plan, nil
+}
+
+// composeFails tells whether Compose cannot bring up either what is written. It would wait in vain for a service that ends by itself.
+func (s *subject) composeFails() bool {
+	argv := []string{"compose", "up", "-d", "--remove-orphans", "--wait"}
+	if slices.ContainsFunc(s.scene.active(), func(name string) bool { return once(s.scene.service(name)) }) {
+		argv = argv[:len(argv)-1]
+	}
+	return s.run("docker", argv...).code != 0
 }
 
 // composeRefuses is a scene that Compose itself does not take.
