@@ -17,7 +17,6 @@ import (
 	"testing"
 
 	"slipway/checkpoints"
-	"slipway/targets"
 )
 
 // subject is a project on the engine that Compose and Slipway are asked about.
@@ -49,8 +48,8 @@ func (s *subject) write(next scene) error {
 	if err != nil {
 		return err
 	}
-	declared, err := json.Marshal(targets.Stack{Name: s.project, Dir: ".", Destinations: []targets.Destination{
-		{Name: "local", Files: []string{"compose.yaml"}, EnvFile: ".env", Profiles: next.On},
+	declared, err := json.Marshal(tree{"Name": s.project, "Dir": ".", "Destinations": []tree{
+		{"Name": "local", "Files": []string{"compose.yaml"}, "EnvFile": ".env", "Profiles": next.On},
 	}})
 	if err != nil {
 		return err
