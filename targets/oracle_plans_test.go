@@ -1,0 +1,155 @@
+//go:build engine
+
+package targets_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"slipway/checkpoints"
+)
+
+// wanted is what Compose would do to a service.
+type wanted struct{ create, recreate, remove, start, stop bool }
+
+// composePlan is what `docker compose up -d` would do.
+type composePlan struct {
+	services map[string]wanted
+	networks bool // makes a network
+	other    []string
+}
+
+var recreated = regexp.MustCompile(`^[0-9a-f]{12}_`)
+
+// asksCompose reads the events of a dry run. As JSON they are what Compose's own code says of each container, and the words are
+// constants of its API; a word that is not known here is an error, and not overlooked. The hashes in the labels would tell less:
+// Compose compares images, networks, volumes and the containers of other services beside them.
+func (s *subject) asksCompose() (composePlan, error) {
+	_, services, err := s.containers()
+	if err != nil {
+		return composePlan{}, err
+	}
+	act := []string{"up", "-d"}
+	if s.scene.hooks() { // a dry run would begin them, and fails; create plans the same containers
+		act = []string{"create"}
+	}
+	got := s.run("docker", append([]string{"compose", "--progress", "json", "--dry-run"}, act...)...)
+	if got.code != 0 {
+		return composePlan{}, &composeRefuses{got}
+	}
+	plan := composePlan{services: map[string]wanted{}}
+	for _, line := range strings.Split(got.stderr+"\n"+got.stdout, "\n") {
+		var event struct{ ID, Text string }
+		if json.Unmarshal([]byte(line), &event) != nil || event.ID == "" {
+			continue
+		}
+		kind, name, _ := strings.Cut(event.ID, " ")
+		switch kind {
+		case "Container":
+			service := s.serviceOf(recreated.ReplaceAllString(name, ""), services)
+			if service == "" {
+				plan.other = append(plan.other, event.ID+" "+event.Text)
+				continue
+			}
+			act := plan.services[service]
+			switch event.Text {
+			case "Creating", "Created":
+				act.create = true
+			case "Recreate", "Recreated":
+				act.recreate = true
+			case "Removing", "Removed":
+				act.remove = true
+			case "Starting", "Started":
+				act.start = true
+			case "Stopping", "Stopped":
+				act.stop = true
+			case "Running", "Waiting", "Healthy", "Exited":
+			default:
+				return plan, fmt.Errorf("unknown event %s", line)
+			}
+			plan.services[service] = act
+		case "Network":
+			plan.networks = true
+		default:
+			plan.other = append(plan.other, event.ID+" "+event.Text)
+		}
+	}
+	return plan, nil
+}
+
+// composeFails tells whether Compose cannot bring up either what is written. It would wait in vain for a service that ends by itself.
+func (s *subject) composeFails() bool {
+	argv := []string{"compose", "up", "-d", "--remove-orphans", "--wait"}
+	if slices.ContainsFunc(s.scene.active(), func(name string) bool { return once(s.scene.service(name)) }) {
+		argv = argv[:len(argv)-1]
+	}
+	return s.run("docker", argv...).code != 0
+}
+
+// composeRefuses is a scene that Compose itself does not take.
+type composeRefuses struct{ got result }
+
+func (e *composeRefuses) Error() string { return "Compose refuses: " + gist(e.got) }
+
+// gist is what a command said, without what is said of every project of the corpus.
+func gist(got result) string {
+	lines := slices.DeleteFunc(strings.Split(got.stdout+"\n"+got.stderr, "\n"), func(line string) bool {
+		return line == "" || strings.Contains(line, "level=warning") || strings.Contains(line, `"level":"warning"`) || strings.Contains(line, `"status":`) && !strings.Contains(line, `"Error"`)
+	})
+	return fmt.Sprintf("exit %d\n%s", got.code, strings.Join(lines, "\n"))
+}
+
+// serviceOf is the service of a container that is there, or would be.
+func (s *subject) serviceOf(container string, services map[string]string) string {
+	if service, has := services[container]; has {
+		return service
+	}
+	for _, name := range s.scene.names() {
+		if given, _ := s.scene.service(name)["container_name"].(string); given != "" && s.words.Replace(given) == container {
+			return name
+		}
+		if rest, is := strings.CutPrefix(container, s.project+"-"+name+"-"); is && strings.Trim(rest, "0123456789") == "" {
+			return name
+		}
+	}
+	if strings.HasPrefix(container, s.project+"-included-") {
+		return "included"
+	}
+	return ""
+}
+
+// slipwayPlan is what Slipway would do.
+type slipwayPlan struct {
+	services map[string]checkpoints.Decision
+	rollout  bool // runs
+	foreseen bool // the services are in the plan: not while an image has still to be built
+}
+
+// asksSlipway reads `mage plan -json`. A refusal is a result and no error.
+func (s *subject) asksSlipway() (slipwayPlan, result, error) {
+	got := s.mage("plan", "-json")
+	if got.code != 0 {
+		return slipwayPlan{}, got, nil
+	}
+	var printed struct{ Steps []checkpoints.Decision }
+	if err := json.Unmarshal([]byte(got.stdout), &printed); err != nil {
+		return slipwayPlan{}, got, fmt.Errorf("read the plan: %w: %s", err, got)
+	}
+	plan := slipwayPlan{services: map[string]checkpoints.Decision{}, foreseen: true}
+	for _, d := range printed.Steps {
+		name, service := strings.CutPrefix(d.Step, "rollout.")
+		switch {
+		case service:
+			plan.services[name] = d
+		case d.Step == "rollout":
+			plan.rollout = d.Run
+		case d.Run && (d.Step == "pull" || d.Step == "build"):
+			plan.foreseen = false
+		}
+	}
+	plan.foreseen = plan.foreseen || !plan.rollout
+	return plan, got, nil
+}
