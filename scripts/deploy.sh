@@ -32,6 +32,7 @@ Deploys the stack in eight steps, or does one step.
   build [SERVICE…]         build images
   start SERVICE…           start services that are down; touch none that runs
   stop SERVICE…            stop services, keep their containers
+  halt CONTAINER…          stop containers, keep them
   backup FILE KIND SERVICE   write a checked copy of a database
   restore FILE KIND SERVICE  put such a copy in the place of its content
   migrate JOB              run a one-off job; adopt it when it already runs
@@ -90,6 +91,12 @@ step_start() {
 step_stop() {
     (($# > 0)) || usage_error "stop needs a SERVICE"
     docker compose stop "$@" >&2
+}
+
+# Without the pre_stop hooks that Compose runs at its own stop and not when it replaces.
+step_halt() {
+    (($# > 0)) || usage_error "halt needs a CONTAINER"
+    docker stop "$@" >/dev/null
 }
 
 step_backup() {
@@ -315,7 +322,7 @@ main() {
     STEP=
     if (($# > 0)) && [[ $1 != -* ]]; then
         case $1 in
-            pull | build | start | stop | backup | restore | migrate | up | renew | unlink | reload | beside | retire | cleanup | down) ;;
+            pull | build | start | stop | halt | backup | restore | migrate | up | renew | unlink | reload | beside | retire | cleanup | down) ;;
             *) usage_error "there is no step \"$1\"" ;;
         esac
         STEP=$1

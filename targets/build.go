@@ -29,7 +29,15 @@ func (s *session) build() checkpoints.Step {
 			if err != nil {
 				return nil, err
 			}
-			return buildinput.Inputs(model.Project, names(services), model.Root, s.store.Dir())
+			inputs, err := buildinput.Inputs(model.Project, names(services), model.Root, s.store.Dir())
+			if err != nil {
+				return nil, err
+			}
+			here, err := s.images(ctx)
+			for _, service := range services { // somebody else may have built or tagged another one since
+				inputs = append(inputs, checkpoints.Outcome("image "+service.Image, here[service.Image].Content))
+			}
+			return inputs, err
 		},
 		Holds: func(ctx context.Context) (string, error) {
 			services, err := s.built(ctx)

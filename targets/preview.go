@@ -137,7 +137,11 @@ func (s *session) problems(ctx context.Context, model *compose.Model) (preflight
 	if err != nil {
 		return preflight.World{}, nil, err
 	}
-	world, problems, err := preflight.Problems(ctx, s.project, model, made, s.options.prune)
+	var drivers []string
+	if info, err := s.info(); err == nil {
+		drivers = info.Networks
+	}
+	world, problems, err := preflight.Problems(ctx, s.project, model, made, drivers, s.options.prune)
 	return world, slices.Concat(s.unknownKeys(model), problems, s.exposed(model)), err
 }
 
@@ -188,6 +192,12 @@ func (s *session) exposed(model *compose.Model) []preflight.Problem {
 	for _, secret := range model.Secrets {
 		if secret.File != "" {
 			sensitive = append(sensitive, secret.File)
+		}
+	}
+	named := composelint.Names(s.files, s.lookup)
+	for _, file := range slices.Concat(named.EnvFiles, named.Secrets) {
+		if file = s.path(file); !slices.Contains(sensitive, file) && file != s.envFile() {
+			sensitive = append(sensitive, file)
 		}
 	}
 	exposures, err := buildinput.Exposed(model.Project, names(servicesOf(model, isBuilt)), sensitive)
@@ -262,7 +272,7 @@ func freePorts(ctx context.Context, seen preview) host.Finding {
 	own := map[host.Port]bool{}
 	for _, c := range seen.world.Containers {
 		for _, b := range c.Ports {
-			if c.Status == "running" {
+			if c.Status == "running" || c.Status == "paused" {
 				own[host.Port{Number: b.Port, Proto: b.Proto}] = true
 			}
 		}

@@ -46,6 +46,7 @@ type Container struct {
 	Networks          map[string]Attachment // by name
 	Mounts            []Mount
 	Ports             []Binding
+	Shares            []string // the ids of containers whose namespaces it is in
 }
 
 // Attachment is a container's place in a network.
@@ -178,6 +179,9 @@ type rawContainer struct {
 	}
 	HostConfig struct {
 		RestartPolicy struct{ Name string }
+		NetworkMode   string
+		IpcMode       string
+		PidMode       string
 		PortBindings  map[string][]struct{ HostIp, HostPort string } //nolint:revive // the engine's names
 	}
 	Config struct {
@@ -189,6 +193,7 @@ type rawContainer struct {
 		Healthcheck *Healthcheck
 	}
 	NetworkSettings struct {
+		Ports    map[string][]struct{ HostIp, HostPort string } //nolint:revive // likewise; only while it runs
 		Networks map[string]struct {
 			NetworkID                    string
 			IPAddress, GlobalIPv6Address string
@@ -236,10 +241,19 @@ func (r *rawContainer) shared(c *Container) {
 		}
 		c.Networks[name] = place
 	}
+	for _, mode := range []string{r.HostConfig.NetworkMode, r.HostConfig.IpcMode, r.HostConfig.PidMode} {
+		if id, shared := strings.CutPrefix(mode, "container:"); shared {
+			c.Shares = append(c.Shares, id)
+		}
+	}
 	for _, m := range r.Mounts {
 		c.Mounts = append(c.Mounts, Mount{Type: m.Type, Name: m.Name, Source: m.Source, Target: m.Destination, Write: m.RW})
 	}
-	for port, bindings := range r.HostConfig.PortBindings {
+	ports := r.NetworkSettings.Ports // of a range that it asked for, what it got
+	if len(ports) == 0 {
+		ports = r.HostConfig.PortBindings
+	}
+	for port, bindings := range ports {
 		number, proto, _ := strings.Cut(port, "/")
 		target, _ := strconv.Atoi(number)
 		for _, b := range bindings {

@@ -18,6 +18,7 @@ type Info struct {
 	Local   bool     // it is on this machine
 
 	Runtimes []string // its OCI runtimes
+	Networks []string // its network drivers
 	Swarm    bool     // it is in a Swarm
 }
 
@@ -37,6 +38,7 @@ func EngineInfo(ctx context.Context) (Info, error) {
 	info := Info{
 		Root: answer.Info.DockerRootDir, Local: strings.HasPrefix(docker.DaemonHost(), "unix://"),
 		Runtimes: slices.Sorted(maps.Keys(answer.Info.Runtimes)), Swarm: answer.Info.Swarm.LocalNodeState == swarm.LocalNodeStateActive,
+		Networks: answer.Info.Plugins.Network,
 	}
 	if answer.Info.RegistryConfig != nil {
 		info.Mirrors = answer.Info.RegistryConfig.Mirrors

@@ -22,6 +22,9 @@ type Model struct {
 	tracked func() map[string]bool
 }
 
+// Holds reports whether a path is in the checkout.
+func (m *Model) Holds(path string) bool { return within(m.Root, path) }
+
 // Tracked reports whether git tracks a file of the checkout.
 func (m *Model) Tracked(path string) bool { return m.tracked()[path] }
 

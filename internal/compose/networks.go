@@ -3,6 +3,7 @@ package compose
 import (
 	"context"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/moby/moby/api/types/network"
@@ -43,4 +44,25 @@ func (p Project) Networks(ctx context.Context, model *Model) (map[string]Network
 		}
 		return found, err
 	})
+}
+
+// Subnets are those of all networks of the engine, by the networks' names.
+func Subnets(ctx context.Context) (map[string][]netip.Prefix, error) {
+	docker, err := engine()
+	if err != nil {
+		return nil, err
+	}
+	listed, err := docker.NetworkList(ctx, client.NetworkListOptions{})
+	if err != nil {
+		return nil, refusal(ctx, "list networks", err)
+	}
+	subnets := map[string][]netip.Prefix{}
+	for _, item := range listed.Items {
+		for _, config := range item.IPAM.Config {
+			if config.Subnet.IsValid() {
+				subnets[item.Name] = append(subnets[item.Name], config.Subnet)
+			}
+		}
+	}
+	return subnets, nil
 }

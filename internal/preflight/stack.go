@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"path"
 	"path/filepath"
@@ -26,9 +27,11 @@ type Problem struct{ Text, Remedy string }
 // World is what the engine has that a stack needs.
 type World struct {
 	rollout.World
-	Images  map[string]compose.Image // by reference
-	Volumes map[string]volume.Volume // by name
-	Holders map[string]string        // container_name -> project of the container that has it, "" for one of no project
+	Images  map[string]compose.Image  // by reference
+	Volumes map[string]volume.Volume  // by name
+	Holders map[string]string         // container_name -> project of the container that has it, "" for one of no project
+	Subnets map[string][]netip.Prefix // of all networks, by name
+	Drivers []string                  // of networks that the engine has
 }
 
 // Look asks the engine what a stack needs, all at once. made is what the last rollout recorded.
@@ -52,12 +55,13 @@ func Look(ctx context.Context, project compose.Project, model *compose.Model, ma
 	asking.Go(func() (err error) { w.Volumes, err = compose.Volumes(ctx, volumes...); return err })
 	asking.Go(func() (err error) { w.Images, err = compose.Images(ctx, images...); return err })
 	asking.Go(func() (err error) { w.Holders, err = compose.ProjectsOf(ctx, names...); return err })
+	asking.Go(func() (err error) { w.Subnets, err = compose.Subnets(ctx); return err })
 	return w, asking.Wait()
 }
 
 // Problems looks at the world and says what stands against a deployment of the stack, but for the files of secrets and
 // configs: before the first configuration they are still to come. The world is empty where the files alone are at fault.
-func Problems(ctx context.Context, project compose.Project, model *compose.Model, made rollout.Made, prune bool) (World, []Problem, error) {
+func Problems(ctx context.Context, project compose.Project, model *compose.Model, made rollout.Made, drivers []string, prune bool) (World, []Problem, error) {
 	if faults := Faults(model); len(faults) > 0 {
 		return World{}, faults, nil
 	}
@@ -65,6 +69,7 @@ func Problems(ctx context.Context, project compose.Project, model *compose.Model
 	if err != nil {
 		return world, nil, err
 	}
+	world.Drivers = drivers
 	return world, Stack(model, world, prune), nil
 }
 
@@ -75,6 +80,7 @@ func Stack(model *compose.Model, w World, prune bool) []Problem {
 	problems = append(problems, taken(model, w)...)
 	problems = append(problems, volumes(model, w)...)
 	problems = append(problems, images(model, w)...)
+	problems = append(problems, networks(model, w)...)
 	_, conflicts := rollout.Arrange(model, w.World, prune)
 	for _, c := range append(conflicts, rollout.Moved(model, w.Containers, w.Volumes)...) {
 		problems = append(problems, Problem{c.Text, c.Remedy})
@@ -115,8 +121,7 @@ func files(model *compose.Model) []Problem {
 			if v.Type != types.VolumeTypeBind || filepath.Clean(v.Source) == "/" {
 				continue
 			}
-			needed := v.ReadOnly || filepath.Ext(v.Source) != "" || v.Bind != nil && !bool(v.Bind.CreateHostPath)
-			if needed {
+			if v.ReadOnly && model.Holds(v.Source) || looksLikeAFile(v.Source) || looksLikeAFile(v.Target) || v.Bind != nil && !bool(v.Bind.CreateHostPath) {
 				missing("service "+s.Name+" mounts", v.Source, "restore it, or, if it is to be an empty folder: mkdir -p "+v.Source)
 			}
 		}
@@ -153,6 +158,11 @@ func missing(what, where, remedy string) []Problem {
 		return []Problem{{fmt.Sprintf("%s %s: %s", what, where, cause(err)), remedy}}
 	}
 	return nil
+}
+
+// looksLikeAFile reports whether a path is called like a file: app.conf, .htpasswd, Caddyfile.
+func looksLikeAFile(where string) bool {
+	return filepath.Ext(where) != "" || strings.HasSuffix(strings.ToLower(filepath.Base(where)), "file")
 }
 
 func dockerfile(b *types.BuildConfig) string {
@@ -216,6 +226,54 @@ func volumes(model *compose.Model, w World) []Problem {
 				fmt.Sprintf("volume %s is there with another driver or other options than the compose files give; to change them, its data would be lost", v.Name),
 				"give the new volume another name and copy the data, or take the change back",
 			})
+		}
+	}
+	return problems
+}
+
+// networks are those that the engine could not make: it would say so when the old one is gone.
+func networks(model *compose.Model, w World) []Problem {
+	var problems []Problem
+	for _, key := range slices.Sorted(maps.Keys(model.Networks)) {
+		n := model.Networks[key]
+		if bool(n.External) {
+			continue
+		}
+		if n.Driver != "" && n.Driver != "default" && len(w.Drivers) > 0 && !slices.Contains(w.Drivers, n.Driver) {
+			problems = append(problems, Problem{fmt.Sprintf("network %s wants driver %s, which the engine does not have", n.Name, n.Driver), "install it, or change driver; it has " + strings.Join(w.Drivers, ", ")})
+		}
+		for _, pool := range n.Ipam.Config {
+			if pool == nil || pool.Subnet == "" {
+				continue
+			}
+			subnet, err := netip.ParsePrefix(pool.Subnet)
+			if err != nil {
+				problems = append(problems, Problem{fmt.Sprintf("network %s wants subnet %q, which is none", n.Name, pool.Subnet), "write it as 10.1.2.0/24"})
+				continue
+			}
+			for _, other := range slices.Sorted(maps.Keys(w.Subnets)) {
+				own := w.Networks[other].Labels[compose.NetworkLabel] == key // under another name, and on its way out
+				if other != n.Name && !own && slices.ContainsFunc(w.Subnets[other], subnet.Overlaps) {
+					problems = append(problems, Problem{fmt.Sprintf("network %s wants subnet %s, which overlaps with that of network %s", n.Name, subnet, other), "give it another subnet"})
+				}
+			}
+			problems = append(problems, outOf(model, key, subnet)...)
+		}
+	}
+	return problems
+}
+
+// outOf are the addresses that services want in a network and that its subnet does not have.
+func outOf(model *compose.Model, key string, subnet netip.Prefix) []Problem {
+	var problems []Problem
+	for _, s := range model.Up() {
+		place := s.Networks[key]
+		if place == nil {
+			continue
+		}
+		address, err := netip.ParseAddr(place.Ipv4Address)
+		if err == nil && subnet.Addr().Is4() && !subnet.Contains(address) {
+			problems = append(problems, Problem{fmt.Sprintf("service %s wants address %s in network %s, whose subnet is %s", s.Name, address, key, subnet), "give it an address of the subnet"})
 		}
 	}
 	return problems

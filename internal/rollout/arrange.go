@@ -114,12 +114,12 @@ func (a *arrangement) claim(s compose.Service) {
 				continue
 			}
 			holder, wanted := a.model.Services[c.Service]
-			if want.kind == "volume" && !wanted && a.has(s, want) {
+			if want.data() && !wanted && a.has(s, want) {
 				continue // it writes there already, beside that one
 			}
 			switch {
 			case wanted && holder.Job, c.OneOff:
-				if want.kind != "volume" { // a job works on the data of others
+				if !want.data() { // a job works on the data of others
 					a.refuse(s.Name, fmt.Sprintf("%s wants %s, which job container %s holds", s.Name, want.words, c.Name), "wait for it to end, or: docker rm -f "+c.Name)
 				}
 			case wanted:
@@ -148,7 +148,7 @@ func (a *arrangement) claim(s compose.Service) {
 
 // has reports whether a container of a service holds a resource already.
 func (a *arrangement) has(s compose.Service, want resource) bool {
-	return slices.ContainsFunc(a.held[want.place()], func(h holding) bool { return h.by.Service == s.Name && !h.by.OneOff })
+	return slices.ContainsFunc(a.held[want.place()], func(h holding) bool { return h.by.Service == s.Name && !h.by.OneOff && h.clashes(want) })
 }
 
 func (a *arrangement) shares(holder compose.Service, want resource) bool {

@@ -3,6 +3,8 @@ package rollout
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/moby/api/types/volume"
@@ -10,57 +12,102 @@ import (
 	"slipway/internal/compose"
 )
 
-// Moved are the services that would leave their data behind: where a container has something mounted that it writes to, the
-// files now give it something else that is empty.
+// Moved are the services that would leave their data behind: a container writes to something that the files no longer give to
+// any service, and give its service something new and empty in its place, above or below it, or as its only data.
 func Moved(model *compose.Model, containers []compose.Container, there map[string]volume.Volume) []Conflict {
+	kept := map[string]bool{} // what some service still has
+	for _, s := range model.Services {
+		for _, v := range s.Volumes {
+			kept[place(model, v)] = true
+		}
+	}
 	var conflicts []Conflict
 	for _, s := range model.Up() {
-		found := Of(s.Name, containers)
-		if len(found) == 0 {
+		empty := newAndEmpty(model, s, there)
+		if len(empty) == 0 {
 			continue
 		}
-		for _, had := range found[0].Mounts { // the others have the same
-			if conflict, moves := moved(model, s, found[0], had, there); moves {
-				conflicts = append(conflicts, conflict)
+		for _, c := range left(model, s, containers) {
+			for _, had := range c.Mounts {
+				old := placeOf(had)
+				if old == "" || kept[old] || had.Type == "bind" && isEmpty(had.Source) {
+					continue
+				}
+				at := slices.IndexFunc(empty, func(v types.ServiceVolumeConfig) bool {
+					return below(v.Target, had.Target) || below(had.Target, v.Target)
+				})
+				if at < 0 && (len(s.Writes()) > 1 || len(written(c)) > 1) {
+					continue
+				}
+				next := empty[max(at, 0)]
+				conflicts = append(conflicts, Conflict{
+					Service: s.Name,
+					Text:    fmt.Sprintf("%s has its data in %s (container %s, %s), and the compose files now give it %s, which is empty", c.Service, old, c.Name, had.Target, place(model, next)),
+					Remedy:  "take the change back; or " + begin(model, next),
+				})
 			}
 		}
 	}
 	return conflicts
 }
 
-func moved(model *compose.Model, s compose.Service, c compose.Container, had compose.Mount, there map[string]volume.Volume) (Conflict, bool) {
-	if !had.Write || had.Type != "volume" && had.Type != "bind" {
-		return Conflict{}, false
+// left are the containers that a service follows: its own, and one of a service that is gone, where it has none itself and that one
+// ran the same image.
+func left(model *compose.Model, s compose.Service, containers []compose.Container) []compose.Container {
+	if own := Of(s.Name, containers); len(own) > 0 {
+		return own[:1] // the others have the same
 	}
-	for _, gets := range s.Writes() {
-		if gets.Target != had.Target {
-			continue
+	for _, c := range Orphans(model, containers) {
+		if !c.OneOff && c.Image == s.Image {
+			return []compose.Container{c}
 		}
-		old := "volume " + had.Name
-		if had.Type == "bind" {
-			if old = "folder " + had.Source; isEmpty(had.Source) {
-				return Conflict{}, false
-			}
-		}
-		var next, remedy string
-		var empty bool
-		if gets.Type == types.VolumeTypeBind {
-			next, remedy, empty = "folder "+gets.Source, "copy the data into it", isEmpty(gets.Source)
-		} else {
-			v := model.Volumes[gets.Source]
-			_, has := there[v.Name]
-			next, remedy, empty = "volume "+v.Name, "copy the data into it, or, to begin without: docker volume create "+v.Name, gets.Source != "" && !has
-		}
-		if old == next || !empty {
-			return Conflict{}, false
-		}
-		return Conflict{
-			Service: s.Name,
-			Text:    fmt.Sprintf("%s has its data in %s (container %s, %s), and the compose files now give it %s, which is empty", s.Name, old, c.Name, had.Target, next),
-			Remedy:  "take the change back; or " + remedy,
-		}, true
 	}
-	return Conflict{}, false
+	return nil
+}
+
+// newAndEmpty are the mounts of a service to which nothing was ever written.
+func newAndEmpty(model *compose.Model, s compose.Service, there map[string]volume.Volume) []types.ServiceVolumeConfig {
+	return slices.DeleteFunc(s.Writes(), func(v types.ServiceVolumeConfig) bool {
+		if v.Type == types.VolumeTypeBind {
+			return !isEmpty(v.Source)
+		}
+		_, has := there[model.Volumes[v.Source].Name]
+		return has
+	})
+}
+
+// place is what a mount of the files leads to, in words.
+func place(model *compose.Model, v types.ServiceVolumeConfig) string {
+	if v.Type == types.VolumeTypeBind {
+		return "folder " + filepath.Clean(v.Source)
+	}
+	return "volume " + model.Volumes[v.Source].Name
+}
+
+// placeOf is what a container's mount leads to, in the same words; empty where it cannot be written to.
+func placeOf(m compose.Mount) string {
+	switch {
+	case !m.Write:
+		return ""
+	case m.Type == "bind":
+		return "folder " + filepath.Clean(m.Source)
+	case m.Type == "volume":
+		return "volume " + m.Name
+	}
+	return ""
+}
+
+// written are a container's mounts that hold data.
+func written(c compose.Container) []compose.Mount {
+	return slices.DeleteFunc(slices.Clone(c.Mounts), func(m compose.Mount) bool { return placeOf(m) == "" })
+}
+
+// begin is how to go on without the old data, or with a copy.
+func begin(model *compose.Model, v types.ServiceVolumeConfig) string {
+	if v.Type == types.VolumeTypeBind {
+		return "copy the data into it"
+	}
+	return "copy the data into it, or, to begin without: docker volume create " + model.Volumes[v.Source].Name
 }
 
 // isEmpty reports whether there is nothing in a folder, or no folder.

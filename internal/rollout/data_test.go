@@ -61,7 +61,7 @@ func TestCaseA3AServiceThatWouldLeaveItsDataBehindIsRefused(t *testing.T) {
 		had := c.had
 		had.Source = in(had.Source)
 		found := running("db")
-		found.Mounts = []compose.Mount{{Type: "bind", Source: at("full"), Target: "/elsewhere", Write: true}, had}
+		found.Mounts = []compose.Mount{{Type: "bind", Source: at("nothing"), Target: "/elsewhere", Write: true}, had}
 		there := map[string]volume.Volume{}
 		if c.there != "" {
 			there[c.there] = volume.Volume{Name: c.there}

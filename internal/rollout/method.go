@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -41,6 +42,8 @@ func Choose(service compose.Service, containers []compose.Container) (Method, er
 	switch {
 	case wish == Surge && against.absolute:
 		return "", fmt.Errorf("%s: a second container cannot start beside the first: %s", said, against.why)
+	case wish == Surge && anonymous(found) != "":
+		return "", fmt.Errorf("%s: the data in %s would be left behind: only the container that takes the old one's place gets its anonymous volume; give it a name under volumes", said, anonymous(found))
 	case len(found) == 0:
 		return Start, nil
 	case wish != "":
@@ -84,6 +87,21 @@ func writes(containers []compose.Container) bool {
 	})
 }
 
+// anonymousName is the name of a volume that nobody named.
+var anonymousName = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// anonymous is where a container has an anonymous volume that it can write to; empty where none has.
+func anonymous(containers []compose.Container) string {
+	for _, c := range containers {
+		for _, m := range c.Mounts {
+			if m.Type == "volume" && m.Write && anonymousName.MatchString(m.Name) {
+				return m.Target
+			}
+		}
+	}
+	return ""
+}
+
 // hindrance is why a service does not surge by itself; an absolute one cannot be overridden.
 type hindrance struct {
 	why      string
@@ -107,6 +125,9 @@ func obstacle(service compose.Service) hindrance {
 	for _, port := range service.Published() {
 		if port.Fixed() {
 			return hindrance{"host port " + port.String() + " can be taken once only", true}
+		}
+		if port.Last-port.First+1 < 2*service.Replicas() {
+			return hindrance{"host ports " + port.String() + " leave no room for it", true}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(service.Networks)) {

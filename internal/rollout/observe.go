@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -35,7 +36,7 @@ func (o origin) holds(service compose.Service, containers []compose.Container, i
 		return fmt.Sprintf("the container of %s is gone", service.Name)
 	}
 	for _, c := range found {
-		if !settled(service, c) {
+		if !settled(service, c) && !(o.Ended && c.Status == "exited" && c.ExitCode == 0) {
 			return fmt.Sprintf("container %s %s", short(service, c), state(c))
 		}
 	}
@@ -51,6 +52,9 @@ func (o origin) holds(service compose.Service, containers []compose.Container, i
 	for _, c := range found {
 		if network := outside(c, attached); network != "" {
 			return fmt.Sprintf("container %s is not in network %s", short(service, c), network)
+		}
+		if astray(service, c, containers) {
+			return fmt.Sprintf("container %s shares a namespace that is gone", short(service, c))
 		}
 		switch mark := o.of(c); {
 		case o.Mark == "": // of an older record, which has the list only
@@ -80,6 +84,26 @@ func isReplica(c compose.Container) bool { return !c.OneOff && c.Labels[hookLabe
 // settled tells whether a container is where it shall be: running, or ended well if it is to end.
 func settled(service compose.Service, c compose.Container) bool {
 	return c.Status == "running" || mayEnd(service) && c.Status == "exited" && c.ExitCode == 0
+}
+
+// astray tells whether a running container is in a namespace of another service that has been made anew since.
+func astray(service compose.Service, c compose.Container, all []compose.Container) bool {
+	if c.Status != "running" {
+		return false
+	}
+	for _, mode := range []string{service.NetworkMode, service.Ipc, service.Pid} {
+		name := sharer(mode)
+		if name == "" {
+			continue
+		}
+		in := slices.ContainsFunc(Of(name, all), func(p compose.Container) bool {
+			return slices.Contains(c.Shares, p.ID) && !p.StartedAt.After(c.StartedAt)
+		})
+		if !in && len(Of(name, all)) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // mayEnd tells whether a container that ended well is where it shall be: one-shots, and what is not to be restarted and

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
@@ -41,10 +42,12 @@ type origin struct {
 	// Next is the mark of the target being rolled out: of every container that is not in the list.
 	// Empty when no rollout is going on.
 	Next string `json:"next,omitempty"`
-	// Mark is that of the last rollout that ended well, and Hashes are what Compose's labels say of its containers: one that
-	// was made by hand since, from the same definition, is as good.
-	Mark   string   `json:"mark,omitempty"`
-	Hashes []string `json:"hashes,omitempty"`
+	// Mark is that of the last rollout that ended well, and Likes are what its containers are known by: one that was made by
+	// hand since and is like them is as good.
+	Mark  string   `json:"mark,omitempty"`
+	Likes []string `json:"likes,omitempty"`
+	// Ended says that they had all ended well when that rollout was over: they are one-shots, whatever else is said of them.
+	Ended bool `json:"ended,omitempty"`
 }
 
 // of is the mark of a container, empty when it is not known.
@@ -55,7 +58,7 @@ func (o origin) of(c compose.Container) string {
 		return mark
 	case o.Next != "":
 		return o.Next
-	case slices.Contains(o.Hashes, c.ConfigHash):
+	case slices.Contains(o.Likes, like(c)):
 		return o.Mark
 	}
 	return ""
@@ -63,23 +66,40 @@ func (o origin) of(c compose.Container) string {
 
 // open begins a rollout: what is there is listed, what comes is of the mark.
 func (o origin) open(found []compose.Container, mark string) origin {
-	next := origin{Containers: map[string]string{}, Next: mark, Mark: o.Mark, Hashes: o.Hashes}
+	next := origin{Containers: map[string]string{}, Next: mark, Mark: o.Mark, Likes: o.Likes, Ended: o.Ended}
 	for _, c := range found {
 		next.Containers[c.ID] = o.of(c)
 	}
 	return next
 }
 
-// close ends a rollout to a mark: every container is listed, a later one is somebody else's.
-func (o origin) close(found []compose.Container, mark string) origin {
+// close ends a rollout to a mark: every container is listed, a later one is somebody else's. whole says that Compose's hash and
+// the image are all that decides about a container: where it reads a file, what that held when it was made, nobody can tell.
+func (o origin) close(found []compose.Container, mark string, whole bool) origin {
 	done := o.open(found, "")
-	done.Mark, done.Hashes = mark, nil
+	done.Mark, done.Likes, done.Ended = mark, nil, len(found) > 0
 	for _, c := range found {
-		if c.ConfigHash != "" && !slices.Contains(done.Hashes, c.ConfigHash) {
-			done.Hashes = append(done.Hashes, c.ConfigHash)
+		done.Ended = done.Ended && c.Status == "exited" && c.ExitCode == 0
+		if whole && c.ConfigHash != "" && !slices.Contains(done.Likes, like(c)) {
+			done.Likes = append(done.Likes, like(c))
 		}
 	}
 	return done
+}
+
+// like is what containers of one definition and one image have in common.
+func like(c compose.Container) string { return c.ConfigHash + " " + c.ImageID }
+
+// whole reports whether none of a service's inputs is missing in Compose's hash of its definition.
+func whole(service string, inputs []checkpoints.Input) bool {
+	return !slices.ContainsFunc(inputs, func(input checkpoints.Input) bool {
+		for _, kind := range []string{" file ", " config ", " secret "} {
+			if strings.HasPrefix(input.Name, service+kind) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 func (o *Origins) path(service string) string {

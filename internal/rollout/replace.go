@@ -16,7 +16,9 @@ func (r *roll) replace(ctx context.Context, found []compose.Container) (string, 
 		return "", err
 	}
 	current, old := split(found, r.current)
-	settled, unsettled := split(current, func(c compose.Container) bool { return settled(service, c) })
+	settled, unsettled := split(current, func(c compose.Container) bool {
+		return settled(service, c) || r.past.Ended && c.Status == "exited" && c.ExitCode == 0
+	})
 
 	var result string
 	switch {

@@ -105,6 +105,12 @@ func TestAServiceFollowsTheContainerItHangsOn(t *testing.T) {
 	acts := Acts{Script: w.script, Wait: w.wait}
 	acts.Containers = func(ctx context.Context) ([]compose.Container, error) {
 		all, err := w.containers(ctx)
+		for i := range all { // the first was made beside an earlier container of tunnel
+			all[i].Shares = []string{"t0"}
+			if all[i].ID != "000000000001" {
+				all[i].Shares = []string{"t1"}
+			}
+		}
 		return append(all, compose.Container{ID: "t1", Service: "tunnel", Status: "running"}), err
 	}
 	result, err := Service(t.Context(), acts, origins, w.target())

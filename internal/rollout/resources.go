@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,9 +15,9 @@ import (
 )
 
 // resource is something that only one container at a time can have: a port of the host, a name, an address in a network, or,
-// for services that do not both ask for it, a volume to write to.
+// for services that do not both ask for it, a volume or a folder to write to.
 type resource struct {
-	kind  string // port, name, address, volume
+	kind  string // port, name, address, volume, folder
 	key   string
 	port  compose.Published // a fixed one
 	words string            // for the operator
@@ -24,15 +25,40 @@ type resource struct {
 
 // place is the same for any two resources that clash.
 func (r resource) place() string {
-	if r.kind == "port" {
+	switch r.kind {
+	case "port":
 		return fmt.Sprintf("port %d/%s", r.port.First, r.port.Proto)
+	case "folder":
+		return r.kind // one may be inside another
 	}
 	return r.kind + " " + r.key
 }
 
+// data reports whether it is something that is written to.
+func (r resource) data() bool { return r.kind == "volume" || r.kind == "folder" }
+
+// real is a path without links, as far as it is there.
+func real(path string) string {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved
+	}
+	return path
+}
+
+// below reports whether one folder is the other or inside it.
+func below(a, b string) bool { return a == b || strings.HasPrefix(a, strings.TrimSuffix(b, "/")+"/") }
+
 // clashes reports whether two resources exclude each other.
 func (r resource) clashes(other resource) bool {
-	return r.place() == other.place() && (r.kind != "port" || Overlap(r.port.Address, other.port.Address))
+	switch {
+	case r.place() != other.place():
+		return false
+	case r.kind == "port":
+		return Overlap(r.port.Address, other.port.Address)
+	case r.kind == "folder":
+		return below(r.key, other.key) || below(other.key, r.key)
+	}
+	return true
 }
 
 // Overlap reports whether two addresses that are listened on exclude each other: the same one, or one of them means all.
@@ -92,7 +118,7 @@ func addressIn(network, address string) resource {
 
 func volumeAt(model *compose.Model, mount types.ServiceVolumeConfig) resource {
 	if mount.Type == types.VolumeTypeBind {
-		return resource{kind: "volume", key: mount.Source, words: "folder " + mount.Source}
+		return resource{kind: "folder", key: real(mount.Source), words: "folder " + mount.Source}
 	}
 	name := model.Volumes[mount.Source].Name
 	return resource{kind: "volume", key: name, words: "volume " + name}
@@ -120,7 +146,7 @@ func holds(c compose.Container) []resource {
 		case m.Type == "volume":
 			list = append(list, resource{kind: "volume", key: m.Name})
 		case m.Type == "bind":
-			list = append(list, resource{kind: "volume", key: m.Source})
+			list = append(list, resource{kind: "folder", key: real(m.Source)})
 		}
 	}
 	return list

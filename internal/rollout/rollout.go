@@ -81,7 +81,8 @@ type roll struct {
 	target  Target
 	mark    string
 	past    origin
-	in      map[string]string // the networks its containers are to be in
+	in      map[string]string   // the networks its containers are to be in
+	all     []compose.Container // of the project
 }
 
 func (r *roll) run(ctx context.Context) (string, error) {
@@ -115,6 +116,7 @@ func (r *roll) run(ctx context.Context) (string, error) {
 // prepare finds out what a container of this target is known by, and what is known of those there are.
 func (r *roll) prepare(ctx context.Context, all []compose.Container) error {
 	name := r.target.Service.Name
+	r.all = all
 	var err error
 	if r.in, err = r.target.attached(ctx); err != nil {
 		return err
@@ -128,15 +130,16 @@ func (r *roll) prepare(ctx context.Context, all []compose.Container) error {
 
 // finish looks once more: what is recorded as done must be so.
 func (r *roll) finish(ctx context.Context) error {
-	found, err := r.look(ctx)
+	all, err := r.acts.Containers(ctx)
 	if err != nil {
 		return err
 	}
+	found := Of(r.target.Service.Name, all)
 	if r.in, err = r.target.attached(ctx); err != nil {
 		return err
 	}
-	done := r.past.close(found, r.mark)
-	if cause := done.holds(r.target.Service, found, r.target.Image, r.in); cause != "" {
+	done := r.past.close(found, r.mark, whole(r.target.Service.Name, r.target.Inputs))
+	if cause := done.holds(r.target.Service, all, r.target.Image, r.in); cause != "" {
 		return fmt.Errorf("after the rollout: %s", cause)
 	}
 	for _, c := range found {
@@ -159,7 +162,7 @@ func (r *roll) current(c compose.Container) bool {
 	if _, left := leftover(r.target.Service, c); left {
 		return false
 	}
-	return r.past.of(c) == r.mark && outside(c, r.in) == ""
+	return r.past.of(c) == r.mark && outside(c, r.in) == "" && !astray(r.target.Service, c, r.all)
 }
 
 // retire stops and removes containers, one act each, so that an interruption leaves whole containers.

@@ -14,10 +14,19 @@ func Clear(ctx context.Context, acts Acts, stage Stage) error {
 	if err := Prune(ctx, acts, stage.Remove); err != nil {
 		return err
 	}
+	all, err := acts.Containers(ctx)
+	if err != nil {
+		return err
+	}
+	var stopped []string
+	for _, name := range stage.Stop {
+		running, _ := split(Of(name, all), alive)
+		stopped = append(stopped, ids(running)...)
+	}
 	for _, act := range []struct {
 		step string
 		args []string
-	}{{"stop", stage.Stop}, {"unlink", stage.Networks}} {
+	}{{"halt", stopped}, {"unlink", stage.Networks}} {
 		if len(act.args) == 0 {
 			continue
 		}
@@ -52,7 +61,7 @@ func StartAll(ctx context.Context, acts Acts, origins *Origins, targets []Target
 			return fmt.Errorf("service %q: %w", name, err)
 		}
 		current, old := split(found, r.current)
-		if len(old) == 0 && len(current) > 0 && !slices.ContainsFunc(current, func(c compose.Container) bool { return !settled(target.Service, c) }) {
+		if len(old) == 0 && len(current) > 0 && !slices.ContainsFunc(current, func(c compose.Container) bool { return !settled(target.Service, c) && !r.past.Ended }) {
 			continue
 		}
 		if err := r.begin(found); err != nil {

@@ -24,10 +24,10 @@ func told(lines *[]string, containers ...compose.Container) Acts {
 func TestTheWayIsClearedInTheOrderInWhichItCanBe(t *testing.T) {
 	stage := Stage{Remove: []compose.Container{running("old"), running("older")}, Stop: []string{"a", "b"}, Networks: []string{"p_back"}, Services: []string{"a", "b"}}
 	var lines []string
-	if err := Clear(t.Context(), told(&lines), stage); err != nil {
+	if err := Clear(t.Context(), told(&lines, running("a"), running("b"), running("c")), stage); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"retire old-id", "retire older-id", "stop a b", "unlink p_back"}; !slices.Equal(lines, want) {
+	if want := []string{"retire old-id", "retire older-id", "halt a-id b-id", "unlink p_back"}; !slices.Equal(lines, want) {
 		t.Errorf("%q, want %q", lines, want)
 	}
 	lines = nil
@@ -39,14 +39,14 @@ func TestTheWayIsClearedInTheOrderInWhichItCanBe(t *testing.T) {
 func TestAnInterruptedClearStopsBetweenActs(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var lines []string
-	acts := told(&lines)
+	acts := told(&lines, running("a"))
 	script := acts.Script
 	acts.Script = func(ctx context.Context, step string, args ...string) error {
 		cancel()
 		return script(ctx, step, args...)
 	}
 	err := Clear(ctx, acts, Stage{Stop: []string{"a"}, Networks: []string{"p_back"}})
-	if !errors.Is(err, context.Canceled) || !slices.Equal(lines, []string{"stop a"}) {
+	if !errors.Is(err, context.Canceled) || !slices.Equal(lines, []string{"halt a-id"}) {
 		t.Errorf("%q, %v", lines, err)
 	}
 }

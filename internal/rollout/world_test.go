@@ -27,6 +27,7 @@ type box struct {
 type world struct {
 	service compose.Service
 	image   string // what the service's reference names now
+	plain   bool   // its containers read no file
 	content string // what the mounted files hold now
 	boxes   []*box
 	born    int
@@ -213,10 +214,18 @@ func (w *world) deployUnder(ctx context.Context, origins *Origins) (string, erro
 	return Service(ctx, acts, origins, w.target())
 }
 
+// reads names the input that is the world's content: of a file, unless the definition is all there is.
+func (w *world) reads() string {
+	if w.plain {
+		return "backend environment"
+	}
+	return "backend file conf"
+}
+
 func (w *world) target() Target {
 	return Target{Service: w.service, Image: compose.Image{ID: w.image, Content: w.image}, Inputs: []checkpoints.Input{
 		checkpoints.Value("backend image content", w.image),
-		checkpoints.Value("backend file conf", w.content),
+		checkpoints.Value(w.reads(), w.content),
 		checkpoints.Value("backend scale", strconv.Itoa(w.service.Replicas())),
 	}}
 }
