@@ -14,7 +14,7 @@ type Options struct {
 	// Passes is how many passes of a healthcheck in a row are believed; 3 if zero. One of them is always asked anew, unless
 	// Recent is set.
 	Passes int
-	// Recent lets the engine's own checks from before the wait do, where the newest is no older than its interval, nor than
+	// Recent lets the engine's own checks from before the wait do, where the next is not overdue and the newest no older than
 	// a minute.
 	Recent bool
 	// Pruned lets a one-shot do that has no container: it ran once, and `docker container prune` took what was left.

@@ -91,10 +91,12 @@ func (w *waiter) ruleService(service string, watches []*watch, now time.Time, ex
 // mostRecent is how old an answer may be at most.
 const mostRecent = time.Minute
 
-// countsFrom is since when what a container answered counts.
+// countsFrom is since when what a container answered counts. The engine's newest answer does until the next one is due: the
+// interval begins when a check has ended, and the next one takes its time, too.
 func (w *waiter) countsFrom(watch *watch) time.Time {
 	if w.o.Recent && w.after.Equal(w.begin) {
-		return w.begin.Add(-min(watch.interval(), mostRecent))
+		took := watch.probed.Sub(watch.logged)
+		return w.begin.Add(-min(watch.interval()+2*took, mostRecent))
 	}
 	return w.after
 }

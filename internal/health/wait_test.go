@@ -204,19 +204,30 @@ func TestWhatTheEngineAskedLatelyIsBelievedWhereItMayBe(t *testing.T) {
 	for name, c := range map[string]struct {
 		interval time.Duration
 		codes    []int
+		ago      time.Duration // the newest began, where it is said
+		took     time.Duration
 		asks     bool
+		waits    bool // for the engine, which says no more here
 	}{
-		"three recent passes": {time.Hour, []int{1, 0, 0, 0}, false},
-		"two recent passes":   {time.Hour, []int{1, 0, 0}, true},
-		"a recent failure":    {time.Hour, []int{0, 0, 0, 1}, true},
-		"one at the interval": {time.Minute, []int{0, 0, 0}, false},
+		"three recent passes":              {time.Hour, []int{1, 0, 0, 0}, 0, 0, false, false},
+		"two recent passes":                {time.Hour, []int{1, 0, 0}, 0, 0, true, false},
+		"a recent failure":                 {time.Hour, []int{0, 0, 0, 1}, 0, 0, true, false},
+		"one at the interval":              {time.Minute, []int{0, 0, 0}, 0, 0, false, false},
+		"the next one is running":          {20 * time.Second, []int{0, 0, 0}, 21900 * time.Millisecond, time.Second, false, false},
+		"the next one is late":             {20 * time.Second, []int{0, 0, 0}, 22100 * time.Millisecond, time.Second, false, true},
+		"one that began over a minute ago": {time.Minute, []int{0, 0, 0}, 61 * time.Second, 10 * time.Second, false, true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			container := old(asked(running("a")), c.codes...)
 			container.Healthcheck.Interval = c.interval
+			if c.ago > 0 {
+				newest := &container.Health.Log[len(container.Health.Log)-1]
+				newest.Start = time.Now().Add(-c.ago)
+				newest.End = newest.Start.Add(c.took)
+			}
 			f := newFakeEngine(container)
 			report, err := wait(t.Context(), Options{Services: map[string]Expect{"web": {}}, Recent: true}, f)
-			if err != nil || !report.OK {
+			if err != nil || report.OK == c.waits {
 				t.Errorf("%s: %+v, %v", name, report, err)
 			}
 			if f.execs > 0 != c.asks {

@@ -98,8 +98,13 @@ func (p *place) copyCheckout(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("copy the checkout: %w", err)
 		}
-		if err := writeFile(filepath.Join(p.checkout(), name), string(data)); err != nil {
-			return err
+		to := filepath.Join(p.checkout(), name)
+		err = os.MkdirAll(filepath.Dir(to), 0o755) //nolint:gosec // containers read it, as other users
+		if err == nil {
+			err = os.WriteFile(to, data, 0o644) //nolint:gosec // likewise
+		}
+		if err != nil {
+			return fmt.Errorf("copy the checkout: %w", err)
 		}
 	}
 	return nil
