@@ -161,11 +161,13 @@ clear_job() {
 # heal_names: a recreate that was cut short leaves the new container as <id>_NAME,
 # never started. Compose would start it under that name and keep it. It is removed
 # while the old one is there, and else takes its name: with the old one gone, it
-# alone still refers to their anonymous volumes.
+# alone still refers to their anonymous volumes. A paused one goes on: Compose cannot
+# start it, and what it was paused for, the deployment does not know.
 heal_names() {
     local list id state name
     list=$(containers oneoff=False)
     while read -r id state name; do
+        [[ $state != paused ]] || docker unpause "$id" >/dev/null
         [[ $name =~ ^[0-9a-f]{12}_(.+)$ ]] || continue
         if [[ $'\n'$list$'\n' != *" ${BASH_REMATCH[1]}"$'\n'* ]]; then
             docker rename "$id" "${BASH_REMATCH[1]}"

@@ -38,25 +38,25 @@ services:
 
 // Case B9: what Compose's hash leaves out is drift, too.
 func TestCaseB9AContainerMadeByHandOfOtherContentIsDrift(t *testing.T) {
-	port := freePort(t)
-	web := fmt.Sprintf("image: @P/demo:1, environment: {FILE: /c}, ports: ['127.0.0.1:%d:8080']", port)
-	for name, set := range map[string]func(d *demo, say string){
-		"a mounted file": func(d *demo, say string) {
+	for name, set := range map[string]func(d *demo, web, say string){
+		"a mounted file": func(d *demo, web, say string) {
 			d.write("c", say)
 			d.write("compose.yaml", "services: {web: {"+web+", volumes: ['./c:/c:ro']}}\n")
 		},
-		"the content of a config": func(d *demo, say string) {
+		"the content of a config": func(d *demo, web, say string) {
 			d.write("compose.yaml", "services: {web: {"+web+", configs: [{source: c, target: /c}]}}\nconfigs: {c: {content: "+say+"}}\n")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDemo(t, nil)
 			d.image("demo:1")
-			set(d, "right")
+			port := freePort(t)
+			web := fmt.Sprintf("image: @P/demo:1, environment: {FILE: /c}, ports: ['127.0.0.1:%d:8080']", port)
+			set(d, web, "right")
 			d.deploy(0)
-			set(d, "wrong")
+			set(d, web, "wrong")
 			d.byHand("up", "-d", "--force-recreate")
-			set(d, "right")
+			set(d, web, "right")
 			d.deploy(0)
 			if got := d.ask(port); !strings.HasSuffix(got, "right") {
 				t.Errorf("it answers %q", got)

@@ -129,7 +129,7 @@ func (w *watch) ruleByEngine(c circumstances) ruling {
 
 func (w *watch) ruleEnded(c circumstances) ruling {
 	policy := w.latest.RestartPolicy
-	restarted := policy != "" && policy != "no"
+	restarted := policy != "" && policy != "no" && (policy != "on-failure" || w.end.code != 0) // the engine restarts no success then
 	stays := restarted || c.expect.Serves || w.latest.Healthcheck != nil
 	switch {
 	case w.end.code == 0 && (c.expect.OneShot || !stays):

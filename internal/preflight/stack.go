@@ -121,7 +121,7 @@ func files(model *compose.Model) []Problem {
 			if v.Type != types.VolumeTypeBind || filepath.Clean(v.Source) == "/" {
 				continue
 			}
-			if v.ReadOnly && model.Holds(v.Source) || looksLikeAFile(v.Source) || looksLikeAFile(v.Target) || v.Bind != nil && !bool(v.Bind.CreateHostPath) {
+			if v.ReadOnly && model.Holds(v.Source) || looksLikeAFile(v.Source) || v.Bind != nil && !bool(v.Bind.CreateHostPath) {
 				missing("service "+s.Name+" mounts", v.Source, "restore it, or, if it is to be an empty folder: mkdir -p "+v.Source)
 			}
 		}
@@ -162,7 +162,8 @@ func missing(what, where, remedy string) []Problem {
 
 // looksLikeAFile reports whether a path is called like a file: app.conf, .htpasswd, Caddyfile.
 func looksLikeAFile(where string) bool {
-	return filepath.Ext(where) != "" || strings.HasSuffix(strings.ToLower(filepath.Base(where)), "file")
+	name := filepath.Base(where)
+	return filepath.Ext(name) != "" || name[0] >= 'A' && name[0] <= 'Z' && strings.HasSuffix(name, "file")
 }
 
 func dockerfile(b *types.BuildConfig) string {
