@@ -202,7 +202,7 @@ step_renew() {
 
 # A proxy that looked its upstreams up when it started is told to do so again.
 step_reload() {
-    (($# > 2)) && [[ $2 == exec || $2 == signal ]] || usage_error "reload needs a CONTAINER, and exec COMMAND… or signal NAME"
+    [[ $# -gt 2 && ($2 == exec || $2 == signal) ]] || usage_error "reload needs a CONTAINER, and exec COMMAND… or signal NAME"
     local container=$1 how=$2
     shift 2
     if [[ $how == signal ]]; then

@@ -160,17 +160,14 @@ func (d *demo) mage(args ...string) result {
 // declare writes the declaration as JSON. The functions of a setting cannot be in it.
 func (d *demo) declare() {
 	d.t.Helper()
-	var declared map[string]any
-	data, err := json.Marshal(d.stack)
-	if err == nil {
-		err = json.Unmarshal(data, &declared)
+	var destinations []map[string]any
+	for _, at := range d.stack.Destinations {
+		destinations = append(destinations, map[string]any{
+			"Name": at.Name, "Project": at.Project, "Files": at.Files, "EnvFile": at.EnvFile, "Profiles": at.Profiles,
+			"Database": at.Database, "Addresses": at.Addresses, "Links": at.Links, "Settings": d.settings,
+		})
 	}
-	if err == nil {
-		for _, destination := range declared["Destinations"].([]any) {
-			destination.(map[string]any)["Settings"] = d.settings
-		}
-		data, err = json.Marshal(declared)
-	}
+	data, err := json.Marshal(map[string]any{"Name": d.stack.Name, "Dir": d.stack.Dir, "Destinations": destinations})
 	if err != nil {
 		d.t.Fatal(err)
 	}
