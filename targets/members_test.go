@@ -207,3 +207,22 @@ func TestAPausedContainerOfOurOwnHoldsItsPort(t *testing.T) {
 	d.byHand("pause", "web")
 	d.deploy(0)
 }
+
+func TestCaseD1ServicesThatMoveToAnotherNetworkMoveTogether(t *testing.T) {
+	d := newDemo(t, nil)
+	d.image("demo:1")
+	stack := func(key string) {
+		d.write("compose.yaml", "services: {a: {image: @P/demo:1, networks: ["+key+"]}, b: {image: @P/demo:1, networks: ["+key+"], environment: {SAY: b}}}\nnetworks: {"+key+": }\n")
+	}
+	stack("n")
+	d.deploy(0)
+	stack("m")
+	got := d.deploy(0)
+	if !strings.Contains(got.stderr, "stop a, b") {
+		t.Errorf("not in one act: %s", got)
+	}
+	if answer := d.docker("exec", d.project+"-a-1", "/program", "fetch", "http://b:8080/"); !strings.HasPrefix(answer, "v1 b") {
+		t.Errorf("a asks b and is told %q", answer)
+	}
+	d.settled()
+}

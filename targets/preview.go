@@ -3,10 +3,14 @@ package targets
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/compose-spec/compose-go/v2/cli"
 
 	"slipway/internal/compose"
 	"slipway/internal/composelint"
@@ -84,10 +88,28 @@ func (s *session) valuesThatArrive(context.Context) host.Finding {
 	for _, unset := range composelint.Unsets(s.files, values) {
 		lines = append(lines, unset.String())
 	}
+	if name := s.override(); name != "" {
+		lines = append(lines, name+" is there, and destination "+s.dest.Name+" does not name it: `docker compose up` would read it, and this deployment does not")
+	}
 	if len(lines) == 0 {
 		return host.OK("they arrive as they are written")
 	}
 	return host.Warn(strings.Join(lines, "\n      "), "none, if that is meant")
+}
+
+// override is the file that Compose lays over the first one by itself where nobody names the files; empty where there is none, or
+// where the destination says which files are meant, that one too.
+func (s *session) override() string {
+	if len(s.dest.Files) != 1 || !slices.Contains(cli.DefaultFileNames, filepath.Base(s.dest.Files[0])) {
+		return ""
+	}
+	for _, name := range cli.DefaultOverrideFileNames {
+		name = filepath.Join(filepath.Dir(s.dest.Files[0]), name)
+		if _, err := os.Stat(s.path(name)); err == nil {
+			return name
+		}
+	}
+	return ""
 }
 
 // preview resolves the stack and asks the engine what it needs, with stand-ins for what config has still to ask for.

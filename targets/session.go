@@ -155,6 +155,15 @@ func (s *session) learnSecrets() error {
 	}
 	s.files = files
 	named := composelint.Names(files, values)
+	for _, path := range named.Others {
+		file, err := regular.Open(path)
+		if errors.Is(err, regular.ErrNotRegular) { // the library would wait for it
+			return err
+		}
+		if err == nil {
+			_ = file.Close()
+		}
+	}
 	s.secrets.Ordinary(append(named.Words, s.stack.Name, s.project.Name)...)
 	s.secrets.Keys(named.Variables...)
 	for _, setting := range s.dest.Settings {

@@ -13,6 +13,7 @@ type Named struct {
 	Secrets   []string // files of `secrets:`, and of folders called secrets that are mounted
 	Variables []string // of the environment, that `secrets:` take their value from
 	EnvFiles  []string // of services
+	Others    []string // files that the library reads of services, too: label_file, and extends
 	Words     []string // names of services, containers and images, which ordinary output holds
 }
 
@@ -40,6 +41,11 @@ func Names(files []File, lookup func(string) (string, bool)) Named {
 					source = cmp.Or(source, child(volume.Node, "source").text())
 					named.Secrets = append(named.Secrets, inSecrets(file.path(source, lookup))...)
 				}
+				for _, path := range child(service.value.Node, "label_file").texts() {
+					add(&named.Others, file.path(path, lookup))
+				}
+				extends := child(service.value.Node, "extends")
+				add(&named.Others, file.path(child(extends.Node, "file").text(), lookup))
 				entries := child(service.value.Node, "env_file")
 				for _, path := range entries.texts() {
 					add(&named.EnvFiles, file.path(path, lookup))

@@ -39,6 +39,13 @@ func Faults(model *compose.Model) []Problem {
 				add(s, "write it in the long form: type, source, target", "mounts something at %q, which is no absolute path; a volume named by one letter is read as a Windows drive", v.Target)
 			}
 		}
+		const leastMemory = 6 << 20 // the engine's
+		if s.MemLimit > 0 && s.MemLimit < leastMemory {
+			add(s, "give it 6m at least", "has mem_limit %d, and the engine takes no less than %d", s.MemLimit, leastMemory)
+		}
+		if s.WorkingDir != "" && !path.IsAbs(s.WorkingDir) {
+			add(s, "write it from the root of the container", "has working_dir %q, which is no absolute path", s.WorkingDir)
+		}
 		if s.Replicas() < 2 || s.Job {
 			continue
 		}

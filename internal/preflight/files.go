@@ -26,6 +26,11 @@ func files(model *compose.Model) []Problem {
 				missing("service "+s.Name+" mounts", v.Source, "restore it, or, if it is to be an empty folder: mkdir -p "+v.Source)
 			}
 		}
+		for _, device := range s.Devices {
+			if filepath.IsAbs(device.Source) {
+				missing("service "+s.Name+" wants device", device.Source, "plug it in, or take it out of devices")
+			}
+		}
 		if b := s.Build; b != nil && filepath.IsAbs(b.Context) {
 			missing("service "+s.Name+" is built in", b.Context, "restore it, or correct build.context")
 			if b.DockerfileInline == "" && isDir(b.Context) {

@@ -77,7 +77,7 @@ func Arrange(model *compose.Model, world World, prune bool) ([]Stage, []Conflict
 	for _, s := range model.Up() {
 		a.claim(s)
 	}
-	a.renew(outdated(model, world.Networks, world.Made))
+	a.renew(outdated(model, world.Networks, world.Made, world.Containers))
 	return a.stages(), a.conflicts
 }
 

@@ -85,12 +85,18 @@ func definition(config types.NetworkConfig) string {
 // outdated are the networks of the engine that cannot stay as they are, by name, with the name under which the files now have
 // them: one of another definition, or of another name. Where it is known from which definition one was made, that is compared;
 // else what Compose or the engine says of it.
-func outdated(model *compose.Model, there map[string]compose.Network, record Made) map[string]string {
+func outdated(model *compose.Model, there map[string]compose.Network, record Made, containers []compose.Container) map[string]string {
 	names := map[string]string{}
 	for name, found := range there {
-		own := found.Labels[compose.ProjectLabel] == model.Name
-		if config, has := model.Networks[found.Labels[compose.NetworkLabel]]; own && has && config.Name != name {
+		if found.Labels[compose.ProjectLabel] != model.Name {
+			continue
+		}
+		config, has := model.Networks[found.Labels[compose.NetworkLabel]]
+		switch next := successor(model, name, there, containers); {
+		case has && config.Name != name:
 			names[name] = config.Name
+		case !has && next != "":
+			names[name] = next
 		}
 	}
 	for _, config := range model.Networks {
@@ -105,6 +111,33 @@ func outdated(model *compose.Model, there map[string]compose.Network, record Mad
 		}
 	}
 	return names
+}
+
+// successor is the network to which all services move together that are in one that the files no longer have; empty where they do
+// not.
+func successor(model *compose.Model, name string, there map[string]compose.Network, containers []compose.Container) string {
+	next, moving := "", map[string]bool{}
+	for _, c := range containers {
+		service, wanted := model.Services[c.Service]
+		if _, in := c.Networks[name]; !in || !wanted || service.Job {
+			continue
+		}
+		moving[c.Service] = true
+		fresh := ""
+		for _, network := range model.NetworksOf(service) {
+			if _, has := there[network.Name]; !has && !bool(network.External) {
+				fresh = network.Name
+			}
+		}
+		if fresh == "" || next != "" && next != fresh {
+			return ""
+		}
+		next = fresh
+	}
+	if len(moving) < 2 {
+		return ""
+	}
+	return next
 }
 
 // Attached are the networks that the containers of a service are to be in, by name, with the ids that the engine has them

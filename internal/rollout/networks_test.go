@@ -75,7 +75,7 @@ func TestCaseB4ANetworkWithoutARecordIsComparedWithWhatTheFilesAskFor(t *testing
 	} {
 		model := backIs(t, c.keys)
 		record := Made{"p_back": {ID: "gone", Definition: definition(model.Networks["back"])}}
-		if got := outdated(model, c.has, record); (len(got) > 0) != c.old {
+		if got := outdated(model, c.has, record, nil); (len(got) > 0) != c.old {
 			t.Errorf("%s: outdated %q, want %v", name, got, c.old)
 		}
 	}
@@ -96,11 +96,11 @@ func TestCaseB4ANetworkWithARecordIsComparedWithItsOldDefinition(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := outdated(backIs(t, old), has, made); len(got) > 0 {
+	if got := outdated(backIs(t, old), has, made, nil); len(got) > 0 {
 		t.Errorf("unchanged, and %q are outdated", got)
 	}
 	for _, keys := range []string{"", "internal: true, " + old, "labels: {a: b}, " + old, "ipam: {config: [{subnet: 10.8.0.0/24}]}"} {
-		if got := outdated(backIs(t, keys), has, made); got["p_back"] == "" {
+		if got := outdated(backIs(t, keys), has, made, nil); got["p_back"] == "" {
 			t.Errorf("%s: outdated %q", keys, got)
 		}
 	}
