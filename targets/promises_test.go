@@ -33,6 +33,7 @@ func (s *site) keepOthers() {
 	output(s.t, s.dir, "docker", "tag", "freshtrack-app:"+s.project, first)
 	for _, command := range []string{"work", "frontend"} {
 		s.edit("stack/docker-compose.yml", "command: ["+command+"]", "image: "+first+"\n    command: ["+command+"]")
+		s.edit("stack/docker-compose.yml", "pull_policy: never", "pull_policy: missing") // the first that is left is this one's
 	}
 	s.t.Cleanup(func() { _ = exec.Command("docker", "rmi", "-f", first).Run() })
 	s.volume = s.dataVolume()

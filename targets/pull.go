@@ -27,10 +27,17 @@ func (s *session) pull() checkpoints.Step {
 		Name: "pull",
 		Skip: func(ctx context.Context) (string, error) {
 			services, err := s.pulled(ctx)
-			if err == nil && len(services) == 0 {
-				return "every image is built here", nil
+			if err != nil || len(services) > 0 {
+				return "", err
 			}
-			return "", err
+			model, err := s.model(ctx)
+			if err != nil {
+				return "", err
+			}
+			if len(fromElsewhere(model)) > 0 {
+				return "no image is to be pulled", nil
+			}
+			return "every image is built here", nil
 		},
 		Inputs: func(ctx context.Context) ([]checkpoints.Input, error) {
 			services, err := s.pulled(ctx)
@@ -134,14 +141,19 @@ func servicesOf(model *compose.Model, fits func(compose.Service) bool) []compose
 	return found
 }
 
-// withoutBuild are the services whose images come from a registry: neither they nor another service build them.
+// withoutBuild are the services whose images come from a registry.
 func withoutBuild(model *compose.Model) []compose.Service {
+	return slices.DeleteFunc(fromElsewhere(model), func(service compose.Service) bool { return service.PullPolicy == types.PullPolicyNever })
+}
+
+// fromElsewhere are the services whose images neither they nor another service build.
+func fromElsewhere(model *compose.Model) []compose.Service {
 	built := map[string]bool{}
 	for _, service := range model.Services {
 		built[service.Image] = built[service.Image] || service.Build != nil
 	}
 	return servicesOf(model, func(service compose.Service) bool {
-		return service.PullPolicy != types.PullPolicyNever && slices.ContainsFunc(service.Images(), func(ref string) bool { return !built[ref] })
+		return slices.ContainsFunc(service.Images(), func(ref string) bool { return !built[ref] })
 	})
 }
 
