@@ -30,7 +30,17 @@ func engineTests(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	failure := taggedTests("engine", "40m", "FAULT_TABLES="+dir)(ctx)
+	tests := taggedTests("engine", "40m", "FAULT_TABLES="+dir)
+	engine := engineProcess()
+	failure := tests(ctx)
+	if now := engineProcess(); failure != nil && now != engine && ctx.Err() == nil {
+		// Engine 20.10 ends by itself where a healthcheck begins in a container that is just being stopped (a nil pointer in its
+		// daemon/exec.go): what failed then says nothing about us.
+		fmt.Fprintf(os.Stdout, "\nthe engine ended during the tests (process %s, now %s); it is started, and they run again from the beginning\n\n", engine, now)
+		if failure = installEngine(ctx); failure == nil {
+			failure = tests(ctx)
+		}
+	}
 	tables, err := os.ReadDir(dir)
 	for _, table := range tables {
 		text, errRead := os.ReadFile(filepath.Join(dir, table.Name()))
@@ -38,6 +48,19 @@ func engineTests(ctx context.Context) error {
 		err = errors.Join(err, errRead)
 	}
 	return errors.Join(failure, err)
+}
+
+// engineProcess is the process of this machine's engine, as its pid file has it; empty where it is not there.
+func engineProcess() string {
+	pid, err := os.ReadFile("/var/run/docker.pid")
+	if err != nil {
+		return ""
+	}
+	process := strings.TrimSpace(string(pid))
+	if _, err := os.Stat(filepath.Join("/proc", process)); err != nil {
+		return ""
+	}
+	return process
 }
 
 // taggedTests runs the tests that exist under the tag alone, one package at a time
