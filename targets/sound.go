@@ -71,6 +71,10 @@ func (s *session) unknownKeys(model *compose.Model) []preflight.Problem {
 
 // exposed are the builds that would take secrets or our own state along into an image.
 func (s *session) exposed(model *compose.Model) []preflight.Problem {
+	built := names(servicesOf(model, isBuilt))
+	if len(built) == 0 {
+		return nil
+	}
 	sensitive := []string{s.store.Dir()}
 	if s.secretsInEnvFile() {
 		sensitive = append(sensitive, s.envFile())
@@ -86,7 +90,7 @@ func (s *session) exposed(model *compose.Model) []preflight.Problem {
 			sensitive = append(sensitive, file)
 		}
 	}
-	exposures, err := buildinput.Exposed(model.Project, names(servicesOf(model, isBuilt)), sensitive)
+	exposures, err := buildinput.Exposed(model.Project, built, sensitive)
 	if err != nil {
 		return []preflight.Problem{{Text: err.Error(), Remedy: "correct the build section"}}
 	}

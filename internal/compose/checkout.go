@@ -19,14 +19,14 @@ func checkout(dir string) string {
 			break
 		}
 	}
-	if current, err := os.Getwd(); err == nil && within(current, dir) {
+	if current, err := os.Getwd(); err == nil && Within(current, dir) {
 		return current
 	}
 	return dir
 }
 
-// within reports whether path is dir or below it.
-func within(dir, path string) bool {
+// Within reports whether path is dir or below it.
+func Within(dir, path string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }

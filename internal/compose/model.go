@@ -23,7 +23,7 @@ type Model struct {
 }
 
 // Holds reports whether a path is in the checkout.
-func (m *Model) Holds(path string) bool { return within(m.Root, path) }
+func (m *Model) Holds(path string) bool { return Within(m.Root, path) }
 
 // Tracked reports whether git tracks a file of the checkout.
 func (m *Model) Tracked(path string) bool { return m.tracked()[path] }
@@ -32,7 +32,7 @@ func (m *Model) Tracked(path string) bool { return m.tracked()[path] }
 func (m *Model) TrackedIn(folder string) []string {
 	var files []string
 	for file := range m.tracked() {
-		if within(folder, file) {
+		if Within(folder, file) {
 			if rel, err := filepath.Rel(folder, file); err == nil {
 				files = append(files, rel)
 			}
@@ -121,7 +121,7 @@ func (m *Model) NetworksOf(s Service) []types.NetworkConfig {
 // relative is a path as the checkout has it: relative to the folder of the compose files if it is inside the checkout,
 // so that another checkout of the same content has the same.
 func (m *Model) relative(path string) string {
-	if !within(m.Root, path) {
+	if !Within(m.Root, path) {
 		return path
 	}
 	if rel, err := filepath.Rel(m.WorkingDir, path); err == nil {

@@ -53,12 +53,12 @@ func (m *Model) Reads(s Service) []Read {
 
 // belongs reports whether a path is of the checkout: inside it, or a file beside it, in a folder that both are in.
 func (m *Model) belongs(path string) bool {
-	if within(m.Root, path) {
+	if Within(m.Root, path) {
 		return true
 	}
 	const beside = 2 // folders from the root of the file system: what is only below /srv or /home lies beside nothing
 	common := m.Root
-	for !within(common, path) {
+	for !Within(common, path) {
 		common = filepath.Dir(common)
 	}
 	depth := len(strings.FieldsFunc(common, func(r rune) bool { return r == filepath.Separator }))

@@ -34,7 +34,7 @@ func Moved(model *compose.Model, containers []compose.Container, there map[strin
 					continue
 				}
 				at := slices.IndexFunc(empty, func(v types.ServiceVolumeConfig) bool {
-					return below(v.Target, had.Target) || below(had.Target, v.Target)
+					return nested(v.Target, had.Target)
 				})
 				if at < 0 && (len(s.Writes()) > 1 || len(written(c)) > 1) {
 					continue

@@ -34,6 +34,9 @@ func (r resource) place() string {
 	return r.kind + " " + r.key
 }
 
+// nested reports whether one of two folders is the other or inside it.
+func nested(a, b string) bool { return compose.Within(a, b) || compose.Within(b, a) }
+
 // data reports whether it is something that is written to.
 func (r resource) data() bool { return r.kind == "volume" || r.kind == "folder" }
 
@@ -45,9 +48,6 @@ func real(path string) string {
 	return path
 }
 
-// below reports whether one folder is the other or inside it.
-func below(a, b string) bool { return a == b || strings.HasPrefix(a, strings.TrimSuffix(b, "/")+"/") }
-
 // clashes reports whether two resources exclude each other.
 func (r resource) clashes(other resource) bool {
 	switch {
@@ -56,7 +56,7 @@ func (r resource) clashes(other resource) bool {
 	case r.kind == "port":
 		return Overlap(r.port.Address, other.port.Address)
 	case r.kind == "folder":
-		return below(r.key, other.key) || below(other.key, r.key)
+		return nested(r.key, other.key)
 	}
 	return true
 }
