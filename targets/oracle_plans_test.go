@@ -17,9 +17,10 @@ type wanted struct{ create, recreate, remove, start, stop bool }
 
 // composePlan is what `docker compose up -d` would do.
 type composePlan struct {
-	services map[string]wanted
-	networks bool // makes a network
-	other    []string
+	services  map[string]wanted
+	recreates map[string][]string // the ids of the containers that make way for another one, by service
+	networks  bool                // makes a network
+	other     []string
 }
 
 var recreated = regexp.MustCompile(`^[0-9a-f]{12}_`)
@@ -28,7 +29,7 @@ var recreated = regexp.MustCompile(`^[0-9a-f]{12}_`)
 // constants of its API; a word that is not known here is an error, and not overlooked. The hashes in the labels would tell less:
 // Compose compares images, networks, volumes and the containers of other services beside them.
 func (s *subject) asksCompose() (composePlan, error) {
-	_, services, err := s.containers()
+	_, present, err := s.containers()
 	if err != nil {
 		return composePlan{}, err
 	}
@@ -40,7 +41,7 @@ func (s *subject) asksCompose() (composePlan, error) {
 	if got.code != 0 {
 		return composePlan{}, &composeRefuses{got}
 	}
-	plan := composePlan{services: map[string]wanted{}}
+	plan := composePlan{services: map[string]wanted{}, recreates: map[string][]string{}}
 	for _, line := range strings.Split(got.stderr+"\n"+got.stdout, "\n") {
 		var event struct{ ID, Text string }
 		if json.Unmarshal([]byte(line), &event) != nil || event.ID == "" {
@@ -49,7 +50,7 @@ func (s *subject) asksCompose() (composePlan, error) {
 		kind, name, _ := strings.Cut(event.ID, " ")
 		switch kind {
 		case "Container":
-			service := s.serviceOf(recreated.ReplaceAllString(name, ""), services)
+			service := s.serviceOf(recreated.ReplaceAllString(name, ""), present)
 			if service == "" {
 				plan.other = append(plan.other, event.ID+" "+event.Text)
 				continue
@@ -60,6 +61,9 @@ func (s *subject) asksCompose() (composePlan, error) {
 				act.create = true
 			case "Recreate", "Recreated":
 				act.recreate = true
+				if c, is := present[name]; is {
+					plan.recreates[service] = append(plan.recreates[service], c.id)
+				}
 			case "Removing", "Removed":
 				act.remove = true
 			case "Starting", "Started":
@@ -103,9 +107,9 @@ func gist(got result) string {
 }
 
 // serviceOf is the service of a container that is there, or would be.
-func (s *subject) serviceOf(container string, services map[string]string) string {
-	if service, has := services[container]; has {
-		return service
+func (s *subject) serviceOf(container string, present map[string]found) string {
+	if c, is := present[container]; is {
+		return c.service
 	}
 	for _, name := range s.scene.names() {
 		if given, _ := s.scene.service(name)["container_name"].(string); given != "" && s.words.Replace(given) == container {

@@ -73,9 +73,9 @@ func oracleImages(t *testing.T) string {
 // mutationsEach are applied to a project at least: a short series takes some of the corpus, which ones the seed says.
 const mutationsEach = 5
 
-// oracle runs a series and prints its seed and what it came to. ORACLE_SEED repeats one.
-func oracle(t *testing.T, applied, plans int) {
-	r := &series{t: t, seed: uint64(time.Now().UnixNano()), plans: plans, workers: 4, counts: map[string]int{}}
+// oracle runs a series and prints its seed and what it came to. ORACLE_SEED takes another seed.
+func oracle(t *testing.T, seed uint64, applied, plans int) {
+	r := &series{t: t, seed: seed, plans: plans, workers: 4, counts: map[string]int{}}
 	if given := os.Getenv("ORACLE_SEED"); given != "" {
 		var err error
 		if r.seed, err = strconv.ParseUint(given, 10, 64); err != nil {

@@ -146,20 +146,23 @@ func (s *subject) deploy(preflight bool) result {
 	return s.mage("deploy", skip, "-passes=1", "-timeout=60s", "-prune")
 }
 
-// containers are the ids of the replicas of each service, and the services by the names of all containers.
-func (s *subject) containers() (ids map[string][]string, services map[string]string, err error) {
+// found is a container of the project.
+type found struct{ id, service string }
+
+// containers are the ids of the replicas of each service, and all containers by their names.
+func (s *subject) containers() (ids map[string][]string, present map[string]found, err error) {
 	got := s.run("docker", "ps", "-a", "--no-trunc", "--filter", "label=com.docker.compose.project="+s.project, "--format",
 		`{{.ID}} {{.Names}} {{.Label "com.docker.compose.service"}} {{.Label "com.docker.compose.oneoff"}} {{.Label "com.docker.compose.hook"}}`)
 	if got.code != 0 {
 		return nil, nil, fmt.Errorf("list the containers: %s", got)
 	}
-	ids, services = map[string][]string{}, map[string]string{}
+	ids, present = map[string][]string{}, map[string]found{}
 	for _, line := range strings.Split(strings.TrimSpace(got.stdout), "\n") {
 		fields := strings.Fields(line)
 		if len(fields) < 3 {
 			continue
 		}
-		services[fields[1]] = fields[2]
+		present[fields[1]] = found{id: fields[0], service: fields[2]}
 		if len(fields) == 4 && fields[3] == "False" {
 			ids[fields[2]] = append(ids[fields[2]], fields[0])
 		}
@@ -167,7 +170,7 @@ func (s *subject) containers() (ids map[string][]string, services map[string]str
 	for _, list := range ids {
 		slices.Sort(list)
 	}
-	return ids, services, nil
+	return ids, present, nil
 }
 
 // remove takes away everything of the project: it is the test's own.
