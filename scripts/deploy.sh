@@ -63,6 +63,7 @@ USAGE
 }
 
 step_pull() {
+    jobs_as_services
     if (($# == 0)); then
         local list
         list=$(pullable)
@@ -75,6 +76,7 @@ step_pull() {
 }
 
 step_build() {
+    jobs_as_services
     if (($# == 0)); then
         local -x COMPOSE_PROFILES=${COMPOSE_PROFILES:+$COMPOSE_PROFILES,}jobs
     fi
@@ -262,6 +264,7 @@ step_down() {
     while read -r id _; do
         [[ -z $id ]] || step_retire "$id"
     done <<<"$list"
+    jobs_as_services
     docker compose --profile '*' down >&2
 }
 

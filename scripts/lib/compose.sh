@@ -133,9 +133,13 @@ services() {
     ask_compose config --services
 }
 
-# job_names: the names of the one-off jobs, which are the services of the profile jobs.
+# job_names: the names of the jobs that a deployment by hand runs: the services of the
+# profile jobs, and of what stands under jobs: what says with slipway.backup that it
+# migrates a database.
 job_names() {
-    model_with_jobs | jq --raw-output '.services | to_entries[] | select(.value.profiles // [] | index("jobs")) | .key'
+    model_with_jobs | jq --raw-output '.services | to_entries[] |
+        select((.value.profiles // [] | index("jobs")) and
+            (.value["x-job"] != true or (.value.labels // {} | has("slipway.backup")))) | .key'
 }
 
 # needs JOB: what JOB depends on, one service a line.
@@ -150,6 +154,7 @@ run_alone() {
     local service=$1 dir file
     local -a options=()
     shift
+    jobs_as_services
     while (($# > 0)) && [[ $1 != -- ]]; do
         options+=("$1")
         shift
@@ -197,7 +202,25 @@ backup_of() {
 }
 
 model_with_jobs() {
+    jobs_as_services
     COMPOSE_PROFILES=${COMPOSE_PROFILES:+$COMPOSE_PROFILES,}jobs ask_compose config --format json
+}
+
+# jobs_as_services: from here on what stands under jobs: is a service of the profile
+# jobs, by one more compose file. Compose 5.6 does nothing with a job but run it: build
+# and pull do not know its name, and what only a job names is in no project. Its volume
+# is then one of the whole engine's, a folder is mounted for its secret, and it cannot
+# start in its network. A job that its own profile switches off stays off.
+jobs_as_services() {
+    local jobs dir
+    jobs=$(ask_compose config --no-interpolate --format json | jq --compact-output '
+        (env.COMPOSE_PROFILES // "" | split(",")) as $on | .jobs // {} |
+        map_values(select(.profiles // [] | . == [] or . - $on != . or ($on | index("*"))) |
+            .profiles = ["jobs"] | .["x-job"] = true | del(.triggers, .name))') || return
+    [[ $jobs != "{}" ]] || return 0
+    dir=$(state_dir) || return
+    (umask 077 && printf '{"services": %s, "jobs": !reset null}\n' "$jobs" >"$dir/jobs.yaml") || return
+    export COMPOSE_FILE=$COMPOSE_FILE${COMPOSE_PATH_SEPARATOR:-:}$dir/jobs.yaml
 }
 
 # pullable: the services, jobs among them, whose image is built by none of them.

@@ -2,7 +2,7 @@
 //
 //	serve   answers on $PORT (8080) with its version and the content of $FILE; writes to $WRITE at its start
 //	check   asks that
-//	job     appends a line to $LOG
+//	job     appends a line to $LOG, after it has read $FILE
 //	backup, inspect   copy that and count its lines
 //	fetch   prints what a URL answers
 //	hold    does nothing for ever
@@ -48,6 +48,11 @@ func run(verb string) error {
 		}
 		return response.Body.Close()
 	case "job":
+		if file := os.Getenv("FILE"); file != "" {
+			if _, err := os.ReadFile(file); err != nil {
+				return err
+			}
+		}
 		return appendTo(os.Getenv("LOG"), version+"\n")
 	case "fetch":
 		client := http.Client{Timeout: 5 * time.Second}
