@@ -216,8 +216,8 @@ jobs_as_services() {
     jobs=$(ask_compose config --no-interpolate --format json | jq --compact-output '
         (env.COMPOSE_PROFILES // "" | split(",")) as $on | .jobs // {} |
         map_values(select(.profiles // [] | . == [] or . - $on != . or ($on | index("*"))) |
-            .profiles = ["jobs"] | .["x-job"] = true | del(.triggers, .name))') || return
-    [[ $jobs != "{}" ]] || return 0
+            .profiles = ["jobs"] | .["x-job"] = true | del(.triggers, .name)) | select(. != {})') || return
+    [[ -n $jobs ]] || return 0
     dir=$(state_dir) || return
     (umask 077 && printf '{"services": %s, "jobs": !reset null}\n' "$jobs" >"$dir/jobs.yaml") || return
     export COMPOSE_FILE=$COMPOSE_FILE${COMPOSE_PATH_SEPARATOR:-:}$dir/jobs.yaml
