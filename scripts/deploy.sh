@@ -33,6 +33,7 @@ Deploys the stack in eight steps, or does one step.
   start SERVICE…           start services that are down; touch none that runs
   stop SERVICE…            stop services, keep their containers
   halt CONTAINER…          stop containers, keep them
+  aside CONTAINER…         give containers other names, so that theirs are free
   backup FILE KIND SERVICE   write a checked copy of a database
   restore FILE KIND SERVICE  put such a copy in the place of its content
   migrate JOB              run a one-off job; adopt it when it already runs
@@ -99,6 +100,17 @@ step_stop() {
 step_halt() {
     (($# > 0)) || usage_error "halt needs a CONTAINER"
     docker stop "$@" >/dev/null
+}
+
+# Compose knows its containers by their labels, and gives them their names when it
+# makes them anew.
+step_aside() {
+    (($# > 0)) || usage_error "aside needs a CONTAINER"
+    local id name
+    for id in "$@"; do
+        name=$(docker container inspect --format '{{.Name}}' "$id")
+        [[ $name == *-aside-"${id:0:12}" ]] || docker rename "$id" "${name#/}-aside-${id:0:12}"
+    done
 }
 
 step_backup() {
@@ -327,7 +339,7 @@ main() {
     STEP=
     if (($# > 0)) && [[ $1 != -* ]]; then
         case $1 in
-            pull | build | start | stop | halt | backup | restore | migrate | up | renew | unlink | reload | beside | retire | cleanup | down) ;;
+            pull | build | start | stop | halt | aside | backup | restore | migrate | up | renew | unlink | reload | beside | retire | cleanup | down) ;;
             *) usage_error "there is no step \"$1\"" ;;
         esac
         STEP=$1

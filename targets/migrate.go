@@ -70,7 +70,7 @@ func (s *session) networksFirst(ctx context.Context) error {
 	}
 	for _, stage := range stages {
 		if len(stage.Networks) > 0 {
-			return s.clearWay(ctx, &view, rollout.Stage{Remove: stage.Remove, Stop: stage.Stop, Networks: stage.Networks})
+			return s.clearWay(ctx, &view, rollout.Stage{Remove: stage.Remove, Stop: stage.Stop, Aside: stage.Aside, Networks: stage.Networks})
 		}
 	}
 	return nil

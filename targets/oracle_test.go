@@ -37,7 +37,6 @@ var refusals = []*regexp.Regexp{
 	regexp.MustCompile(`whose service is not to be up`),
 	regexp.MustCompile(`whose profile is off`),
 	regexp.MustCompile(`has its data in .* which is empty`),
-	regexp.MustCompile(`wants the name of a container of`),
 	regexp.MustCompile(`enable_ipv4\b.*needs an engine with API`),
 }
 

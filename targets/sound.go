@@ -23,11 +23,8 @@ func (s *session) problems(ctx context.Context, model *compose.Model) (preflight
 	if err != nil {
 		return preflight.World{}, nil, err
 	}
-	var drivers []string
-	if info, err := s.info(); err == nil {
-		drivers = info.Networks
-	}
-	world, problems, err := preflight.Problems(ctx, s.project, model, made, drivers, s.options.prune)
+	info, _ := s.info() // what is not known is not refused
+	world, problems, err := preflight.Problems(ctx, s.project, model, made, info, s.options.prune)
 	return world, slices.Concat(s.unknownKeys(model), problems, s.exposed(model)), err
 }
 

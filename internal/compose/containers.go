@@ -183,3 +183,15 @@ func ProjectsOf(ctx context.Context, names ...string) (map[string]string, error)
 	}
 	return projects, err
 }
+
+// Running says for each of these names or ids that a container has whether that container runs.
+func Running(ctx context.Context, references ...string) (map[string]bool, error) {
+	docker, err := engine()
+	if err != nil {
+		return nil, err
+	}
+	return each(ctx, "inspect containers", references, func(ctx context.Context, reference string) (bool, error) {
+		answer, err := docker.ContainerInspect(ctx, reference, client.ContainerInspectOptions{})
+		return err == nil && answer.Container.State != nil && answer.Container.State.Running, err
+	})
+}

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"time"
+
+	"github.com/containerd/platforms"
 )
 
 // Image is an image that the engine has.
@@ -13,9 +15,10 @@ type Image struct {
 	ID string // what the engine calls it
 	// Content is a digest of what containers of it get: platform, configuration and layers. The id is more: on the containerd
 	// store it is that of an index which names how and when the image was built, and changes with every build.
-	Content string
-	Tagged  time.Time // when its name was given to it here
-	User    string    // whom its containers run as, unless the files say; "" means root
+	Content  string
+	Platform platforms.Platform
+	Tagged   time.Time // when its name was given to it here
+	User     string    // whom its containers run as, unless the files say; "" means root
 }
 
 // Images are the images of these references that the engine has. Those it lacks are left out.
@@ -31,7 +34,10 @@ func Images(ctx context.Context, refs ...string) (map[string]Image, error) {
 		}
 		content, err := json.Marshal([]any{answer.Os, answer.Architecture, answer.Variant, answer.Config, answer.RootFS})
 		digest := sha256.Sum256(content)
-		image := Image{ID: answer.ID, Content: hex.EncodeToString(digest[:]), Tagged: answer.Metadata.LastTagTime}
+		image := Image{
+			ID: answer.ID, Content: hex.EncodeToString(digest[:]), Tagged: answer.Metadata.LastTagTime,
+			Platform: platforms.Platform{OS: answer.Os, Architecture: answer.Architecture, Variant: answer.Variant},
+		}
 		if answer.Config != nil {
 			image.User = answer.Config.User
 		}

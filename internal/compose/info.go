@@ -16,6 +16,7 @@ type Info struct {
 	Images  string   // where the containerd store keeps images; empty on the classic store
 	Mirrors []string // of Docker Hub, as URLs
 	Local   bool     // it is on this machine
+	Host    string   // the name of its host
 
 	Runtimes []string // its OCI runtimes
 	Networks []string // its network drivers
@@ -38,7 +39,7 @@ func EngineInfo(ctx context.Context) (Info, error) {
 	info := Info{
 		Root: answer.Info.DockerRootDir, Local: strings.HasPrefix(docker.DaemonHost(), "unix://"),
 		Runtimes: slices.Sorted(maps.Keys(answer.Info.Runtimes)), Swarm: answer.Info.Swarm.LocalNodeState == swarm.LocalNodeStateActive,
-		Networks: answer.Info.Plugins.Network,
+		Networks: answer.Info.Plugins.Network, Host: answer.Info.Name,
 	}
 	if answer.Info.RegistryConfig != nil {
 		info.Mirrors = answer.Info.RegistryConfig.Mirrors

@@ -22,6 +22,19 @@ func Volumes(ctx context.Context, names ...string) (map[string]volume.Volume, er
 	})
 }
 
+// VolumeDrivers are the drivers of volumes that the engine has. It knows of a plugin only once it has looked for its volumes.
+func VolumeDrivers(ctx context.Context) ([]string, error) {
+	docker, err := engine()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := docker.VolumeList(ctx, client.VolumeListOptions{}); err != nil {
+		return nil, refusal(ctx, "list volumes", err)
+	}
+	answer, err := docker.Info(ctx, client.InfoOptions{})
+	return answer.Info.Plugins.Volume, refusal(ctx, "ask the engine for its drivers", err)
+}
+
 // VolumeIdentity tells one volume from another of the same name. Empty when there is none.
 //
 // It is the birth of the volume's directory where that can be looked at, else the engine's CreatedAt. Engines before

@@ -36,8 +36,8 @@ func networks(model *compose.Model, w World) []Problem {
 		if bool(n.External) {
 			continue
 		}
-		if n.Driver != "" && n.Driver != "default" && len(w.Drivers) > 0 && !slices.Contains(w.Drivers, n.Driver) {
-			problems = append(problems, Problem{fmt.Sprintf("network %s wants driver %s, which the engine does not have", n.Name, n.Driver), "install it, or change driver; it has " + strings.Join(w.Drivers, ", ")})
+		if n.Driver != "" && n.Driver != "default" && len(w.Engine.Networks) > 0 && !slices.Contains(w.Engine.Networks, n.Driver) {
+			problems = append(problems, Problem{fmt.Sprintf("network %s wants driver %s, which the engine does not have", n.Name, n.Driver), "install it, or change driver; it has " + strings.Join(w.Engine.Networks, ", ")})
 		}
 		for _, pool := range n.Ipam.Config {
 			if pool == nil || pool.Subnet == "" {

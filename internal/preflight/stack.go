@@ -27,7 +27,9 @@ type World struct {
 	Volumes map[string]volume.Volume  // by name
 	Holders map[string]string         // container_name -> project of the container that has it, "" for one of no project
 	Subnets map[string][]netip.Prefix // of all networks, by name
-	Drivers []string                  // of networks that the engine has
+	Drivers []string                  // of volumes that the engine has; not looked for where only its own are wanted
+	Named   map[string]bool           // containers that the files name, beside the project's: whether they run
+	Engine  compose.Info              // empty where it could not be asked
 }
 
 // Look asks the engine what a stack needs, all at once. made is what the last rollout recorded.
@@ -52,12 +54,16 @@ func Look(ctx context.Context, project compose.Project, model *compose.Model, ma
 	asking.Go(func() (err error) { w.Images, err = compose.Images(ctx, images...); return err })
 	asking.Go(func() (err error) { w.Holders, err = compose.ProjectsOf(ctx, names...); return err })
 	asking.Go(func() (err error) { w.Subnets, err = compose.Subnets(ctx); return err })
+	asking.Go(func() (err error) { w.Named, err = compose.Running(ctx, named(model)...); return err })
+	if wantsDriver(model) {
+		asking.Go(func() (err error) { w.Drivers, err = compose.VolumeDrivers(ctx); return err })
+	}
 	return w, asking.Wait()
 }
 
 // Problems looks at the world and says what stands against a deployment of the stack, but for the files of secrets and
 // configs: before the first configuration they are still to come. The world is empty where the files alone are at fault.
-func Problems(ctx context.Context, project compose.Project, model *compose.Model, made rollout.Made, drivers []string, prune bool) (World, []Problem, error) {
+func Problems(ctx context.Context, project compose.Project, model *compose.Model, made rollout.Made, info compose.Info, prune bool) (World, []Problem, error) {
 	if faults := Faults(model); len(faults) > 0 {
 		return World{}, faults, nil
 	}
@@ -65,7 +71,7 @@ func Problems(ctx context.Context, project compose.Project, model *compose.Model
 	if err != nil {
 		return world, nil, err
 	}
-	world.Drivers = drivers
+	world.Engine = info
 	return world, Stack(model, world, prune), nil
 }
 
@@ -77,8 +83,9 @@ func Stack(model *compose.Model, w World, prune bool) []Problem {
 	problems = append(problems, volumes(model, w)...)
 	problems = append(problems, images(model, w)...)
 	problems = append(problems, networks(model, w)...)
+	problems = append(problems, lacking(model, w)...)
 	_, conflicts := rollout.Arrange(model, w.World, prune)
-	for _, c := range append(conflicts, rollout.Moved(model, w.Containers, w.Volumes)...) {
+	for _, c := range slices.Concat(conflicts, rollout.Moved(model, w.Containers, w.Volumes), rollout.Forsaken(model, w.Containers, prune)) {
 		problems = append(problems, Problem{c.Text, c.Remedy})
 	}
 	for _, s := range model.Up() {

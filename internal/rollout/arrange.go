@@ -21,6 +21,7 @@ type World struct {
 type Stage struct {
 	Remove   []compose.Container // orphans that hold what is wanted
 	Stop     []string            // services that hold what is wanted, or are in a network that is to be made anew
+	Aside    []string            // those of them that hold a name that is wanted: their containers get another one
 	Networks []string            // networks that are to be made anew, by name: nobody runs in them any more
 	Services []string
 }
@@ -33,6 +34,9 @@ func (s Stage) Way() []string {
 	}
 	if len(s.Stop) > 0 {
 		lines = append(lines, "stop "+strings.Join(s.Stop, ", "))
+	}
+	if len(s.Aside) > 0 {
+		lines = append(lines, "free the names of "+strings.Join(s.Aside, ", "))
 	}
 	for _, network := range s.Networks {
 		lines = append(lines, "make network "+network+" anew")
@@ -203,10 +207,10 @@ func (a *arrangement) stages() []Stage {
 	stopped := map[string]bool{}
 	for len(done) < len(a.before) {
 		level := a.ready(done, true)
-		var stop []string
+		var stop, aside []string
 		if len(level) == 0 { // who gives up would come after who takes: it is stopped instead, and comes up in its turn
 			level = a.ready(done, false)
-			stop = a.holders(level, done, stopped)
+			stop, aside = a.holders(level, done, stopped)
 		}
 		if len(level) == 0 { // Compose refuses a cycle of dependencies; should there be one, no service is to be lost
 			level = a.left(done)
@@ -224,7 +228,7 @@ func (a *arrangement) stages() []Stage {
 		if len(down) > 0 {
 			single = append([]Stage{{Services: down}}, single...)
 		}
-		single[0].Stop = stop
+		single[0].Stop, single[0].Aside = stop, aside
 		stages = append(stages, single...)
 	}
 	return a.clear(stages)
@@ -254,24 +258,25 @@ func (a *arrangement) left(done map[string]bool) []string {
 	return a.names
 }
 
-// holders are the services, still to come, that hold what those of a level want.
-func (a *arrangement) holders(level []string, done, stopped map[string]bool) []string {
-	var names []string
+// holders are the services, still to come, that hold what those of a level want; a name is held by what is stopped, too.
+func (a *arrangement) holders(level []string, done, stopped map[string]bool) (stop, aside []string) {
 	for _, name := range level {
 		for holder, named := range a.givers[name] {
-			switch {
-			case done[holder] || stopped[holder]:
-			case named:
-				a.refuse(name, fmt.Sprintf("%s wants the name of a container of %s, which has to be up before %s gives it up", name, holder, holder),
-					"give the container a name of its own, or change the two in two deployments")
-			default:
+			if done[holder] {
+				continue
+			}
+			if named && !slices.Contains(aside, holder) {
+				aside = append(aside, holder)
+			}
+			if !stopped[holder] {
 				stopped[holder] = true
-				names = append(names, holder)
+				stop = append(stop, holder)
 			}
 		}
 	}
-	slices.Sort(names)
-	return names
+	slices.Sort(stop)
+	slices.Sort(aside)
+	return stop, aside
 }
 
 // clear puts what has to be out of the way in front of the stage that needs it first.

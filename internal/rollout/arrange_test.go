@@ -63,6 +63,9 @@ func arranged(t *testing.T, text string, world World, prune bool) (stages, confl
 		if len(stage.Stop) > 0 {
 			way = append(way, "stop "+strings.Join(stage.Stop, " "))
 		}
+		if len(stage.Aside) > 0 {
+			way = append(way, "aside "+strings.Join(stage.Aside, " "))
+		}
 		if len(stage.Networks) > 0 {
 			way = append(way, "anew "+strings.Join(stage.Networks, " "))
 		}
@@ -180,11 +183,11 @@ func TestWhoGivesUpWhatAnotherOneWantsActsFirst(t *testing.T) {
 		},
 		"two container_names are swapped": {
 			`a: {image: x, container_name: one}, b: {image: x, container_name: two}`, there(running("a", called("two")), running("b", called("one"))),
-			[]string{"a b"}, "a wants the name of a container of b, which has to be up before b gives it up",
+			[]string{"stop a b, aside a b: a b"}, "",
 		},
 		"who gives a name up depends on who takes it": {
 			`proxy: {image: x, container_name: edge}, web: {image: x, depends_on: [proxy]}`, there(running("proxy"), running("web", called("edge"))),
-			[]string{"proxy", "web"}, "proxy wants the name of a container of web",
+			[]string{"stop web, aside web: proxy", "web"}, "",
 		},
 		"a static address moves": {
 			`a: {image: x, ` + front + `}, z: {image: x, networks: [front]}`,
@@ -377,8 +380,8 @@ func TestCaseD1AnOrphanInAChangedNetworkIsRemovedBeforeTheNetwork(t *testing.T) 
 }
 
 func TestTheWayOfAStageIsSaidInWords(t *testing.T) {
-	stage := Stage{Remove: []compose.Container{running("db")}, Stop: []string{"a", "b"}, Networks: []string{"p_back"}, Services: []string{"postgres", "a"}}
-	want := []string{"remove p-db-1, which is in the way of postgres, a", "stop a, b", "make network p_back anew"}
+	stage := Stage{Remove: []compose.Container{running("db")}, Stop: []string{"a", "b"}, Aside: []string{"b"}, Networks: []string{"p_back"}, Services: []string{"postgres", "a"}}
+	want := []string{"remove p-db-1, which is in the way of postgres, a", "stop a, b", "free the names of b", "make network p_back anew"}
 	if got := stage.Way(); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

@@ -51,6 +51,32 @@ func Moved(model *compose.Model, containers []compose.Container, there map[strin
 	return conflicts
 }
 
+// Forsaken are the services whose data would be out of reach: it is in an anonymous volume, which a container hands on to the one
+// that takes its place, and none does. The service is to have no replicas, or it was renamed and what is left of it is pruned.
+func Forsaken(model *compose.Model, containers []compose.Container, prune bool) []Conflict {
+	var conflicts []Conflict
+	for _, s := range model.Up() {
+		own := len(Of(s.Name, containers)) > 0
+		if own && s.Replicas() > 0 || !own && !prune {
+			continue
+		}
+		for _, c := range left(model, s, containers) {
+			for _, had := range c.Mounts {
+				given := slices.ContainsFunc(s.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Source != "" && nested(v.Target, had.Target) })
+				if !isAnonymous(had) || given || hasNothing(had.Source) {
+					continue
+				}
+				conflicts = append(conflicts, Conflict{
+					Service: s.Name,
+					Text:    fmt.Sprintf("container %s is to go, and no other gets the data that it has in %s: the volume has no name", c.Name, had.Target),
+					Remedy:  fmt.Sprintf("give the volume a name in the compose files and copy the data; or, to leave it behind in volume %.12s…: docker rm -f %s", had.Name, c.Name),
+				})
+			}
+		}
+	}
+	return conflicts
+}
+
 // left are the containers that a service follows: its own, and one of a service that is gone, where it has none itself and that one
 // ran the same image.
 func left(model *compose.Model, s compose.Service, containers []compose.Container) []compose.Container {
@@ -114,4 +140,10 @@ func begin(model *compose.Model, v types.ServiceVolumeConfig) string {
 func isEmpty(folder string) bool {
 	entries, err := os.ReadDir(folder)
 	return os.IsNotExist(err) || err == nil && len(entries) == 0
+}
+
+// hasNothing reports whether a folder is there and empty; it may be one of another machine.
+func hasNothing(folder string) bool {
+	entries, err := os.ReadDir(folder)
+	return err == nil && len(entries) == 0
 }

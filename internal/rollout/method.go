@@ -94,12 +94,17 @@ var anonymousName = regexp.MustCompile(`^[0-9a-f]{64}$`)
 func anonymous(containers []compose.Container) string {
 	for _, c := range containers {
 		for _, m := range c.Mounts {
-			if m.Type == "volume" && m.Write && anonymousName.MatchString(m.Name) {
+			if isAnonymous(m) {
 				return m.Target
 			}
 		}
 	}
 	return ""
+}
+
+// isAnonymous reports whether a mount is a volume that nobody named and that is written to.
+func isAnonymous(m compose.Mount) bool {
+	return m.Type == "volume" && m.Write && anonymousName.MatchString(m.Name)
 }
 
 // hindrance is why a service does not surge by itself; an absolute one cannot be overridden.

@@ -50,6 +50,9 @@ func (o origin) holds(service compose.Service, containers []compose.Container, i
 		return fmt.Sprintf("%d of %d containers run", len(found), replicas)
 	}
 	for _, c := range found {
+		if misnamed(service, c) {
+			return fmt.Sprintf("container %s has not the name %s", c.Name, service.ContainerName)
+		}
 		if network := outside(c, attached); network != "" {
 			return fmt.Sprintf("container %s is not in network %s", short(service, c), network)
 		}
@@ -104,6 +107,11 @@ func astray(service compose.Service, c compose.Container, all []compose.Containe
 		}
 	}
 	return false
+}
+
+// misnamed tells whether a container has another name than the files give it, as one whose name was freed for another one.
+func misnamed(service compose.Service, c compose.Container) bool {
+	return service.ContainerName != "" && c.Name != service.ContainerName
 }
 
 // mayEnd tells whether a container that ended well is where it shall be: one-shots, and what is not to be restarted and

@@ -159,7 +159,7 @@ func (r *roll) begin(found []compose.Container) error {
 
 // current tells whether a container was created from exactly this target.
 func (r *roll) current(c compose.Container) bool {
-	if _, left := leftover(r.target.Service, c); left {
+	if _, left := leftover(r.target.Service, c); left || misnamed(r.target.Service, c) {
 		return false
 	}
 	return r.past.of(c) == r.mark && outside(c, r.in) == "" && !astray(r.target.Service, c, r.all)

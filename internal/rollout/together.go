@@ -18,15 +18,18 @@ func Clear(ctx context.Context, acts Acts, stage Stage) error {
 	if err != nil {
 		return err
 	}
-	var stopped []string
+	var stopped, aside []string
 	for _, name := range stage.Stop {
 		running, _ := split(Of(name, all), alive)
 		stopped = append(stopped, ids(running)...)
 	}
+	for _, name := range stage.Aside {
+		aside = append(aside, ids(Of(name, all))...)
+	}
 	for _, act := range []struct {
 		step string
 		args []string
-	}{{"halt", stopped}, {"unlink", stage.Networks}} {
+	}{{"halt", stopped}, {"aside", aside}, {"unlink", stage.Networks}} {
 		if len(act.args) == 0 {
 			continue
 		}

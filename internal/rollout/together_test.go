@@ -22,12 +22,12 @@ func told(lines *[]string, containers ...compose.Container) Acts {
 }
 
 func TestTheWayIsClearedInTheOrderInWhichItCanBe(t *testing.T) {
-	stage := Stage{Remove: []compose.Container{running("old"), running("older")}, Stop: []string{"a", "b"}, Networks: []string{"p_back"}, Services: []string{"a", "b"}}
+	stage := Stage{Remove: []compose.Container{running("old"), running("older")}, Stop: []string{"a", "b"}, Aside: []string{"b"}, Networks: []string{"p_back"}, Services: []string{"a", "b"}}
 	var lines []string
 	if err := Clear(t.Context(), told(&lines, running("a"), running("b"), running("c")), stage); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"retire old-id", "retire older-id", "halt a-id b-id", "unlink p_back"}; !slices.Equal(lines, want) {
+	if want := []string{"retire old-id", "retire older-id", "halt a-id b-id", "aside b-id", "unlink p_back"}; !slices.Equal(lines, want) {
 		t.Errorf("%q, want %q", lines, want)
 	}
 	lines = nil
