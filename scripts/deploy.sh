@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Deploys a Compose stack: every docker command that changes something is here, those
-# that back a database up in lib/backup.sh.
+# that back a database up in lib/backup.sh, and those of the rehearsal in
+# lib/rehearsal.sh.
 #
 # Without a step it does the whole deployment, by hand, in eight:
 #   1 pre-flight   2 pull   3 build   4 migrate   5 up   6 wait   7 verify   8 cleanup
@@ -17,6 +18,8 @@ source "$HERE/lib/output.sh"
 source "$HERE/lib/compose.sh"
 # shellcheck source=lib/backup.sh
 source "$HERE/lib/backup.sh"
+# shellcheck source=lib/rehearsal.sh
+source "$HERE/lib/rehearsal.sh"
 
 usage() {
     cat <<'USAGE'
@@ -28,6 +31,7 @@ Deploys the stack in eight steps, or does one step.
   --skip-checks            leave out step 1, the pre-flight checks
   --no-build               leave out step 3: use the images that are there
 
+  rehearse FILE SERVICE…   create containers of services of FILE, never start them
   pull [SERVICE…]          fetch the images of services, by hand those that are missing
   build [SERVICE…]         build images
   start SERVICE…           start services that are down; touch none that runs
@@ -74,6 +78,11 @@ step_pull() {
         return
     fi
     docker compose pull --policy always "$@" >&2
+}
+
+step_rehearse() {
+    (($# > 1)) || usage_error "rehearse needs a FILE and a SERVICE"
+    rehearse "$@"
 }
 
 step_build() {
@@ -339,7 +348,7 @@ main() {
     STEP=
     if (($# > 0)) && [[ $1 != -* ]]; then
         case $1 in
-            pull | build | start | stop | halt | aside | backup | restore | migrate | up | renew | unlink | reload | beside | retire | cleanup | down) ;;
+            rehearse | pull | build | start | stop | halt | aside | backup | restore | migrate | up | renew | unlink | reload | beside | retire | cleanup | down) ;;
             *) usage_error "there is no step \"$1\"" ;;
         esac
         STEP=$1

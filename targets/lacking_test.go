@@ -94,7 +94,9 @@ func TestDataInAVolumeWithoutANameIsNotLeftBehind(t *testing.T) {
 	t.Run("no replicas", func(t *testing.T) {
 		d := newDemo(t, nil)
 		d.image("demo:1")
-		stack := func(web string) { d.write("compose.yaml", "services: {web: {image: @P/demo:1, "+web+"}, other: {image: @P/demo:1}}\n") }
+		stack := func(web string) {
+			d.write("compose.yaml", "services: {web: {image: @P/demo:1, "+web+"}, other: {image: @P/demo:1}}\n")
+		}
 		stack(volume)
 		d.deploy(0)
 		data := d.volumeOf("web")

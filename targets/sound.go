@@ -140,7 +140,7 @@ func (s *session) soundToAct(ctx context.Context) error {
 		finding.Name = "stack"
 		return refuse(ctx, fmt.Errorf("deploy: %w", findingsError([]host.Finding{finding})))
 	}
-	return nil
+	return s.rehearse(ctx, model)
 }
 
 func judgeProblems(problems []preflight.Problem) host.Finding {

@@ -71,10 +71,40 @@ func (s *search) container(key string, spec types.ContainerSpec) {
 		s.add(key+".runtime", fmt.Sprintf("the engine has no runtime %q, only %s", spec.Runtime, strings.Join(s.world.Runtimes, ", ")),
 			"add it to the engine's daemon.json, or take the key out")
 	}
+	s.kernel(key, spec)
 	policy, _, err := (types.ServiceConfig{ContainerSpec: spec}).GetPullPolicy()
 	if err == nil && policy == types.PullPolicyRefresh && s.lacks(s.world.Compose, "2.34") {
 		s.needsCompose(key+".pull_policy", "2.34")
 	}
+}
+
+// limits are those that a process can have: getrlimit(2).
+var limits = strings.Fields("as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack")
+
+// kernel looks at what only the kernel refuses, when the container starts.
+func (s *search) kernel(key string, spec types.ContainerSpec) {
+	for name, limit := range spec.Ulimits {
+		switch {
+		case !slices.Contains(limits, name):
+			s.add(key+".ulimits."+name, "is no limit that the kernel has", "say one of "+strings.Join(limits, ", "))
+		case limit != nil && limit.Single == 0 && limit.Hard >= 0 && (limit.Soft > limit.Hard || limit.Soft < 0):
+			s.add(key+".ulimits."+name, fmt.Sprintf("the soft limit %d is above the hard one, %d", limit.Soft, limit.Hard), "raise the hard limit")
+		}
+	}
+	for name := range spec.Sysctls {
+		switch {
+		case strings.HasPrefix(name, "net.") && spec.NetworkMode == "host":
+			s.add(key+".sysctls."+name, "the container has the network of its host, and cannot set it", "set it on the host with sysctl")
+		case !ofNamespace(name):
+			s.add(key+".sysctls."+name, "is a setting of the whole host, and no container's own", "set it on the host with sysctl, or take it out")
+		}
+	}
+}
+
+// ofNamespace reports whether a container has its own value of a sysctl, as runc decides.
+func ofNamespace(name string) bool {
+	return strings.HasPrefix(name, "net.") || strings.HasPrefix(name, "fs.mqueue.") || name == "kernel.domainname" ||
+		slices.Contains(strings.Fields("kernel.msgmax kernel.msgmnb kernel.msgmni kernel.sem kernel.shmall kernel.shmmax kernel.shmmni kernel.shm_rmid_forced"), name)
 }
 
 func (s *search) mounts(key string, volumes []types.ServiceVolumeConfig) {

@@ -31,7 +31,7 @@ func Inputs(model *compose.Model, service string, image compose.Image) ([]checkp
 	}
 	var inputs []checkpoints.Input
 	for _, key := range slices.Sorted(maps.Keys(definition)) {
-		inputs = append(inputs, checkpoints.Value(s.Name+" "+key, string(definition[key])))
+		inputs = append(inputs, KeyInput(s.Name, key, definition[key]))
 	}
 	shared, err := sharedDefinitions(model, s)
 	if err != nil {
@@ -46,6 +46,11 @@ func Inputs(model *compose.Model, service string, image compose.Image) ([]checkp
 	return append(inputs,
 		checkpoints.Value(service+" image content", image.Content),
 		checkpoints.Value(scaleInput(service), fmt.Sprint(s.Replicas()))), nil
+}
+
+// KeyInput is the input that is one key of a service's definition.
+func KeyInput(service, key string, value json.RawMessage) checkpoints.Input {
+	return checkpoints.Value(service+" "+key, string(value))
 }
 
 // scaleInput is the one input that does not make a container another one.

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Would the engine make these containers? Only it knows all that it refuses. Only
+# functions; source it after output.sh.
+#
+# A container of each service is created and never started: of an image without
+# content, in no network, with no volume, under a name that nobody else has.
+
+# rehearse FILE SERVICE…: for each service of the compose file FILE that is refused,
+# prints its name, a tab and why, and leaves with 3. FILE names the image, and gives
+# each service the label, as forget_rehearsal knows them.
+rehearse() {
+    local file=$1 service said refused=
+    # What Compose finds of a project it would make anew.
+    local -a stage=(docker compose --progress quiet --project-directory "$PWD" --file "$file"
+        --project-name "slipway-rehearsal-$$-$RANDOM")
+    shift
+    forget_rehearsal
+    docker import - "slipway-rehearsal:$COMPOSE_PROJECT_NAME" < <(tar --create --files-from /dev/null) >/dev/null
+    if ! "${stage[@]}" create "$@" >&2; then
+        "${stage[@]}" config --quiet # else it is the file that is wrong, and no service
+        for service in "$@"; do
+            said=$("${stage[@]}" create "$service" 2>&1) && continue
+            printf '%s\t%s\n' "$service" "${said##*$'\n'}"
+            refused=yes
+        done
+    fi
+    forget_rehearsal
+    [[ -z $refused ]] || fail 3 "the engine refuses containers"
+}
+
+# forget_rehearsal: removes what a rehearsal of this project made, or left when it was
+# killed.
+forget_rehearsal() {
+    local list
+    list=$(docker container ls --all --quiet --filter "label=slipway.rehearsal=$COMPOSE_PROJECT_NAME")
+    # shellcheck disable=SC2086 # ids, one a line
+    [[ -z $list ]] || docker container rm --force $list >/dev/null
+    list=$(docker image ls --quiet "slipway-rehearsal:$COMPOSE_PROJECT_NAME")
+    [[ -z $list ]] || docker image rm "slipway-rehearsal:$COMPOSE_PROJECT_NAME" >/dev/null
+}

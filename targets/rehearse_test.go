@@ -1,0 +1,102 @@
+//go:build engine
+
+package targets_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Case F: what an engine refuses when it creates a container, only it knows, and each version otherwise.
+func TestCaseFWhatTheEngineRefusesToCreateIsRefusedFirst(t *testing.T) {
+	for _, c := range []struct{ key, say string }{
+		{"cap_add: [NET_ADMNI]", `unknown capability: "CAP_NET_ADMNI"`},
+		{"cap_drop: [NOPE]", `unknown capability: "CAP_NOPE"`},
+		{"cpus: 4096", "as there are only"},
+		{"deploy: {resources: {limits: {cpus: '4096'}}}", "as there are only"},
+		{"cpuset: 4000-4001", "CPUs are not available"},
+		{"mem_limit: 100m, memswap_limit: 50m", "memoryswap limit"},
+		{"mem_limit: 100m, mem_reservation: 200m", "memory reservation"},
+		{"logging: {driver: nosuch}", "nosuch"},
+		{"logging: {options: {nosuch: a}}", "nosuch"},
+		{"stop_signal: SIGFOO", "SIGFOO"},
+		{"storage_opt: {size: 1G}", "storage-opt"},
+		{"security_opt: ['nosuch=1']", "nosuch=1"},
+		{"extra_hosts: ['a:nosuch']", "nosuch"},
+		{"tmpfs: [relative]", "relative"},
+	} {
+		t.Run(c.key, func(t *testing.T) {
+			d := newDemo(t, map[string]string{"compose.yaml": "services: {sound: {image: @P/demo:1, command: [hold], mem_limit: 100m}, web: {image: @P/demo:1, command: [hold], " + c.key + "}}\n"})
+			d.image("demo:1")
+			d.refused("the engine refuses a container of service web: ", c.say)
+			d.noRehearsal()
+		})
+	}
+}
+
+// It is refused while the last good one runs, in the definition of a job too, and what is sound is taken.
+func TestCaseFADefinitionIsRehearsedOnceAndDisturbsNobody(t *testing.T) {
+	d := newDemo(t, nil)
+	d.image("demo:1")
+	d.stack.Destinations[0].Database.Job, d.stack.Destinations[0].Database.Migrations = "migrate", "app/Dockerfile"
+	stack := func(web, job string) {
+		d.write("compose.yaml", `
+services:
+  web: {image: @P/demo:1, logging: {options: {tag: "a$$b"}}, mem_limit: 100m, ipc: shareable, `+web+`}
+  beside: {image: @P/demo:1, command: [hold], ipc: "service:web", deploy: {resources: {limits: {memory: 50m}}}}
+  migrate: {image: @P/demo:1, command: [job], mem_limit: 50m, profiles: [jobs], `+job+`}
+`)
+	}
+	stack("cap_add: [NOPE]", "cap_drop: [NADA]")
+	got := d.refused("service web: invalid CapAdd", "service migrate: invalid CapDrop")
+	if strings.Contains(got.stderr, "service beside") {
+		t.Errorf("what is sound is refused, too: %s", got)
+	}
+	stack("cap_add: [CHOWN]", "cap_drop: [CHOWN]")
+	rehearsed := func(act func()) int {
+		var seen safeBuffer
+		events := exec.Command("docker", "events", "--filter", "type=container", "--filter", "label=slipway.rehearsal="+d.project, "--format", "{{.Action}}")
+		events.Stdout = &seen
+		if err := events.Start(); err != nil {
+			t.Fatal(err)
+		}
+		act()
+		_ = events.Process.Kill()
+		_ = events.Wait()
+		if strings.Contains(seen.String(), "start") {
+			t.Errorf("a container was started: %s", &seen)
+		}
+		return strings.Count(seen.String(), "create")
+	}
+	for _, c := range []struct {
+		what string
+		do   func()
+		want int
+	}{
+		{"first deployment", func() {}, 3},
+		{"unchanged", func() {}, 0},
+		{"another environment", func() { stack("environment: {SAY: x}, cap_add: [CHOWN]", "cap_drop: [CHOWN]") }, 0},
+		{"another capability", func() { stack("cap_add: [KILL]", "cap_drop: [CHOWN]") }, 1},
+	} {
+		c.do()
+		if made := rehearsed(func() { d.deploy(0) }); made != c.want {
+			t.Errorf("%s: %d containers were made to rehearse, want %d", c.what, made, c.want)
+		}
+		d.noRehearsal()
+	}
+	before := d.ids()
+	stack("cap_add: [NOPE]", "cap_drop: [CHOWN]")
+	d.refused("service web: invalid CapAdd")
+	if len(d.replaced(before)) > 0 {
+		t.Error("refused, and yet replaced")
+	}
+}
+
+// noRehearsal fails the test if anything of a rehearsal is left.
+func (d *demo) noRehearsal() {
+	d.t.Helper()
+	if left := d.docker("ps", "-aq", "--filter", "label=slipway.rehearsal="+d.project) + d.docker("image", "ls", "-q", "slipway-rehearsal:"+d.project); left != "" {
+		d.t.Errorf("the rehearsal left %s", left)
+	}
+}
