@@ -45,6 +45,57 @@ func TestEachStepIsItsDockerCommand(t *testing.T) {
 	}
 }
 
+func TestARehearsalNamesEachContainerThatTheEngineRefuses(t *testing.T) {
+	t.Parallel()
+	const refusal = "Error response from daemon: unknown capability"
+	r := (&run{env: project(), answers: []answer{
+		{Args: "compose", Ends: " create db web", Stderr: "one of them\n", Code: 1},
+		{Args: "compose", Ends: " create web", Stderr: "a warning\n" + refusal + "\n", Code: 1},
+		{Args: "container ls", Stdout: "left\n"},
+		{Args: "image ls", Stdout: "stage\n"},
+	}}).do(t, "rehearse", "file.json", "db", "web")
+	r.wantCode(t, 3)
+	if want := "web\t" + refusal + "\n"; r.stdout != want {
+		t.Errorf("it says %q, want %q", r.stdout, want)
+	}
+	acts := r.acts()
+	for i, want := range []string{"container rm --force left", "image ls", "image rm slipway-rehearsal:shop"} {
+		if last := acts[len(acts)-3+i]; !strings.HasPrefix(last, want) {
+			t.Errorf("at the end docker was called with %q, want %q", last, want)
+		}
+	}
+	for _, act := range acts {
+		if strings.HasPrefix(act, "compose") && !strings.Contains(act, "--project-name slipway-rehearsal-") {
+			t.Errorf("in the project itself: docker %s", act)
+		}
+	}
+}
+
+func TestARehearsalWithAFileThatCannotBeReadRefusesNothing(t *testing.T) {
+	t.Parallel()
+	r := (&run{env: project(), answers: []answer{
+		{Args: "compose", Ends: " create web", Code: 1},
+		{Args: "compose", Ends: " config --quiet", Code: 15},
+	}}).do(t, "rehearse", "file.json", "web")
+	r.wantCode(t, 1)
+	if r.stdout != "" {
+		t.Errorf("it says %q", r.stdout)
+	}
+}
+
+func TestANameIsFreedOnce(t *testing.T) {
+	t.Parallel()
+	const id = "0123456789abcdef"
+	for name, want := range map[string][]string{
+		"/edge":                    {"rename " + id + " edge-aside-0123456789ab"},
+		"/edge-aside-0123456789ab": nil,
+	} {
+		r := (&run{env: project(), answers: []answer{{Args: "container inspect", Stdout: name + "\n"}}}).do(t, "aside", id)
+		r.wantCode(t, 0)
+		r.wantActs(t, want...)
+	}
+}
+
 // Compose reads it from the environment and from the env file, and refuses it beside the one that the scripts set.
 func TestAnOperatorsWordOnOrphansRemovesNothing(t *testing.T) {
 	t.Parallel()

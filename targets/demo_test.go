@@ -17,6 +17,7 @@ import (
 	"sync"
 	"testing"
 
+	"slipway/internal/testhost"
 	"slipway/targets"
 )
 
@@ -29,6 +30,7 @@ type demo struct {
 	env      []string
 	state    string
 	project  string
+	host     *testhost.Host // nil for this machine
 }
 
 // demoBinaries are the magefile of demo stacks and the program of their images in versions 1 and 2, made once.
@@ -68,6 +70,24 @@ func newDemo(t *testing.T, files map[string]string) *demo {
 	}
 	t.Cleanup(d.remove)
 	return d
+}
+
+// newDemoOn is a demo on a host of its own.
+func newDemoOn(t *testing.T, system testhost.System, files map[string]string) *demo {
+	t.Helper()
+	d := newDemo(t, files)
+	d.host = testhost.Start(t, system, filepath.Dir(d.dir), work)
+	return d
+}
+
+// command is one that is not started yet, where the demo is deployed.
+func (d *demo) command(env []string, name string, args ...string) *exec.Cmd {
+	if d.host != nil {
+		return d.host.Command(d.t.Context(), d.dir, env, append([]string{name}, args...)...)
+	}
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Env = d.dir, append(os.Environ(), env...)
+	return cmd
 }
 
 // version puts a version of the program into the build context.
@@ -118,11 +138,14 @@ func (d *demo) write(name, content string) {
 
 func (d *demo) docker(args ...string) string {
 	d.t.Helper()
-	return output(d.t, d.dir, "docker", args...)
+	return printed(d.t, d.command(nil, "docker", args...))
 }
 
-// remove takes away what the test made on the engine: it is the test's own.
+// remove takes away what the test made on the engine: it is the test's own. A host of its own has gone with all of it.
 func (d *demo) remove() {
+	if d.host != nil {
+		return
+	}
 	removeProject(d.t, d.project, d.project+"/none")
 	for _, volume := range strings.Fields(d.docker("volume", "ls", "-q", "--filter", "name="+d.project)) {
 		_ = exec.Command("docker", "volume", "rm", "-f", volume).Run()
@@ -146,9 +169,7 @@ func (d *demo) mage(args ...string) result {
 		d.t.Fatal(err)
 	}
 	d.declare()
-	cmd := exec.Command(filepath.Join(dir, "mage"), args...)
-	cmd.Dir = d.dir
-	cmd.Env = append(os.Environ(), d.env...)
+	cmd := d.command(d.env, filepath.Join(dir, "mage"), args...)
 	run := &started{cmd: cmd}
 	cmd.Stdout, cmd.Stderr = &run.stdout, &run.stderr
 	if err := cmd.Start(); err != nil {
@@ -241,18 +262,23 @@ func (d *demo) replaced(before map[string]string) []string {
 // settled fails the test unless Compose, too, finds nothing to do.
 func (d *demo) settled() {
 	d.t.Helper()
-	cmd := exec.Command("docker", "compose", "--dry-run", "up", "-d")
-	cmd.Dir, cmd.Env = d.dir, append(append(os.Environ(), "COMPOSE_PROJECT_NAME="+d.project), d.env...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		d.t.Fatalf("docker compose --dry-run up: %v\n%s", err, out)
-	}
+	out := d.wouldCompose()
 	for _, act := range []string{"Recreate", "Creat", "Remov"} {
-		if strings.Contains(string(out), act) {
+		if strings.Contains(out, act) {
 			d.t.Errorf("after the deployment Compose still has something to do:\n%s", out)
 			return
 		}
 	}
+}
+
+// wouldCompose is what Compose says that it would do.
+func (d *demo) wouldCompose() string {
+	d.t.Helper()
+	out, err := d.command(append([]string{"COMPOSE_PROJECT_NAME=" + d.project}, d.env...), "docker", "compose", "--dry-run", "up", "-d").CombinedOutput()
+	if err != nil {
+		d.t.Fatalf("docker compose --dry-run up: %v\n%s", err, out)
+	}
+	return string(out)
 }
 
 // ask is what a port of this machine answers.

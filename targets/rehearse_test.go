@@ -3,9 +3,12 @@
 package targets_test
 
 import (
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
+
+	"slipway/internal/testhost"
 )
 
 // Case F: what an engine refuses when it creates a container, only it knows, and each version otherwise.
@@ -90,6 +93,46 @@ services:
 	d.refused("service web: invalid CapAdd")
 	if len(d.replaced(before)) > 0 {
 		t.Error("refused, and yet replaced")
+	}
+}
+
+// Each engine and each Compose: what is refused differs, and how names are given.
+func TestCaseFEveryEngineIsAskedWhatItRefusesAndSwapsNames(t *testing.T) {
+	for _, system := range []testhost.System{testhost.Debian13, testhost.Testing, testhost.TestingContainerd} {
+		t.Run(system.Name, func(t *testing.T) {
+			d := newDemoOn(t, system, nil)
+			d.image("demo:1")
+			stack := func(capability, a, b string) {
+				d.write("compose.yaml", fmt.Sprintf(`
+services:
+  a:
+    image: @P/demo:1
+    container_name: @P-%s
+    cap_add: [%s]
+    deploy: {resources: {limits: {memory: 100m, pids: 50}}}
+    logging: {driver: json-file, options: {max-size: 1m, tag: "$$x"}}
+    extra_hosts: ["h:host-gateway"]
+    tmpfs: [/tmp]
+    ulimits: {nofile: {soft: 100, hard: 200}}
+    sysctls: {net.core.somaxconn: 1024}
+  b: {image: @P/demo:1, container_name: @P-%s, shm_size: 32m, stop_signal: SIGINT}
+`, a, capability, b))
+			}
+			stack("NOPE", "one", "two")
+			d.refused(`the engine refuses a container of service a: `, "CAP_NOPE")
+			d.noRehearsal()
+			stack("CHOWN", "one", "two")
+			d.deploy(0)
+			d.noRehearsal()
+			stack("CHOWN", "two", "one")
+			d.deploy(0)
+			for container, service := range map[string]string{"one": "b", "two": "a"} {
+				if got := d.docker("container", "inspect", "--format", `{{.State.Status}} {{index .Config.Labels "com.docker.compose.service"}}`, d.project+"-"+container); strings.TrimSpace(got) != "running "+service {
+					t.Errorf("the container %s: %s", container, got)
+				}
+			}
+			d.settled()
+		})
 	}
 }
 

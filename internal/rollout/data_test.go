@@ -84,3 +84,45 @@ func TestCaseA3AServiceThatIsNewHasNoDataToLeave(t *testing.T) {
 		t.Errorf("%q", conflicts)
 	}
 }
+
+func TestDataInAVolumeWithoutANameIsForsakenByNobodyUnasked(t *testing.T) {
+	dir := t.TempDir()
+	inFolder(t, dir, map[string]string{"full/x": "", "empty/.keep": ""})
+	if err := os.Remove(filepath.Join(dir, "empty/.keep")); err != nil {
+		t.Fatal(err)
+	}
+	holding := func(service, name, folder string) compose.Container {
+		m := mount("volume", name, "/data")
+		m.Source = filepath.Join(dir, folder)
+		return running(service, func(c *compose.Container) { c.Image, c.Mounts = "x", []compose.Mount{m} })
+	}
+	unnamed := strings.Repeat("0a", 32)
+	for name, c := range map[string]struct {
+		services  string
+		container compose.Container
+		prune     bool
+		refused   bool
+	}{
+		"no replicas":                        {`db: {image: x, scale: 0}`, holding("db", unnamed, "full"), false, true},
+		"no replicas, on another machine":    {`db: {image: x, scale: 0}`, holding("db", unnamed, "absent"), false, true},
+		"no replicas, and nothing in it":     {`db: {image: x, scale: 0}`, holding("db", unnamed, "empty"), false, false},
+		"no replicas, with a name":           {`db: {image: x, scale: 0}`, holding("db", "p_data", "full"), false, false},
+		"a replica":                          {`db: {image: x}`, holding("db", unnamed, "full"), false, false},
+		"renamed":                            {`postgres: {image: x}`, holding("db", unnamed, "full"), false, false},
+		"renamed and pruned":                 {`postgres: {image: x}`, holding("db", unnamed, "full"), true, true},
+		"renamed and pruned, with a name":    {`postgres: {image: x, volumes: ["data:/data"]}`, holding("db", unnamed, "full"), true, false},
+		"another service in its place":       {`cache: {image: y}`, holding("db", unnamed, "full"), true, false},
+		"renamed and pruned, empty":          {`postgres: {image: x}`, holding("db", unnamed, "empty"), true, false},
+		"no replicas, of an image of others": {`db: {image: y, scale: 0}`, holding("db", unnamed, "full"), false, true},
+	} {
+		conflicts := Forsaken(modelOf(t, "services: {"+c.services+"}\nvolumes: {data: {}}\n"), []compose.Container{c.container}, c.prune)
+		if (len(conflicts) > 0) != c.refused {
+			t.Errorf("%s: %q", name, conflicts)
+		}
+		for _, conflict := range conflicts {
+			if !strings.Contains(conflict.Text, "container p-db-1 is to go") || !strings.Contains(conflict.Remedy, "docker rm -f p-db-1") {
+				t.Errorf("%s: %q", name, conflict)
+			}
+		}
+	}
+}

@@ -18,17 +18,24 @@ import (
 
 // System is a distribution as it is, with the engine that it brings.
 type System struct {
-	Name   string
-	suite  string
-	daemon string // what its engine is configured to
+	Name    string
+	suite   string
+	daemon  string // what its engine is configured to
+	prepare string // a command of bash, before the engine starts
 }
 
 // The systems.
 var (
-	Debian13          = System{"Debian 13", "trixie", `{}`}
-	Testing           = System{"Debian testing", "forky", `{}`}
-	TestingContainerd = System{"Debian testing, containerd store", "forky", `{"features": {"containerd-snapshotter": true}}`}
+	Debian13          = System{Name: "Debian 13", suite: "trixie", daemon: `{}`}
+	Testing           = System{Name: "Debian testing", suite: "forky", daemon: `{}`}
+	TestingContainerd = System{Name: "Debian testing, containerd store", suite: "forky", daemon: `{"features": {"containerd-snapshotter": true}}`}
 )
+
+// With is the system with another configuration of its engine, and a command of bash that is run before the engine starts.
+func (s System) With(daemon, prepare string) System {
+	s.daemon, s.prepare = daemon, prepare
+	return s
+}
 
 // Host is a machine of its own, as far as a deployment can see, but for the kernel and the clock.
 type Host struct {
@@ -56,7 +63,7 @@ func Start(t testing.TB, system System, shared ...string) *Host {
 		"--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "--device-cgroup-rule", "a *:* rwm",
 		"--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--security-opt", "systempaths=unconfined",
 		"--volume", "/var/lib/docker", "--volume", "/var/lib/containerd", "--tmpfs", "/run:exec", "--tmpfs", "/tmp:exec",
-		"--env", "DAEMON_JSON=" + system.daemon, "--env", "GOPROXY=off", "--env", "GOFLAGS=-mod=mod", "--env", "GOTOOLCHAIN=local",
+		"--env", "DAEMON_JSON=" + system.daemon, "--env", "PREPARE=" + system.prepare, "--env", "GOPROXY=off", "--env", "GOFLAGS=-mod=mod", "--env", "GOTOOLCHAIN=local",
 	}
 	for _, name := range []string{"GOROOT", "GOMODCACHE"} {
 		folder := goEnv(t, name)

@@ -14,8 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// packages are what a host has beside the minimum of its distribution: what a deployment needs, of the distribution's own.
-const packages = "docker.io,docker-cli,docker-compose,docker-buildx,iptables,jq,curl,ca-certificates"
+// packages are what a host has beside the minimum of its distribution: what a deployment needs, of the distribution's own, and a
+// registry.
+const packages = "docker.io,docker-cli,docker-compose,docker-buildx,docker-registry,iptables,jq,curl,ca-certificates"
 
 // recipe makes the file system of a suite. Testing's list of packages may be past its date.
 func recipe(suite string) []string {

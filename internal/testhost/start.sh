@@ -3,6 +3,7 @@
 # input, so that no host outlives the test that started it.
 #
 #   DAEMON_JSON   the engine's configuration
+#   PREPARE       a command that is run before it starts
 set -euo pipefail
 
 main() {
@@ -13,6 +14,7 @@ main() {
     done < <(awk '$3 ~ /^cgroup/ { print $2 }' /proc/mounts)
     mkdir -p /etc/docker
     printf '%s\n' "$DAEMON_JSON" >/etc/docker/daemon.json
+    bash -c "$PREPARE"
     dockerd </dev/null &
     cat >/dev/null
 }

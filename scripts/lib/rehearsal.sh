@@ -17,7 +17,7 @@ rehearse() {
     forget_rehearsal
     docker import - "slipway-rehearsal:$COMPOSE_PROJECT_NAME" < <(tar --create --files-from /dev/null) >/dev/null
     if ! "${stage[@]}" create "$@" >&2; then
-        "${stage[@]}" config --quiet # else it is the file that is wrong, and no service
+        "${stage[@]}" config --quiet || { forget_rehearsal && fail 1 "$file cannot be read"; }
         for service in "$@"; do
             said=$("${stage[@]}" create "$service" 2>&1) && continue
             printf '%s\t%s\n' "$service" "${said##*$'\n'}"
