@@ -49,9 +49,7 @@ func TestCaseA4TheRoomIsThatOfTheEnginesOwnDataRoot(t *testing.T) {
 func (d *demo) registry(names ...string) {
 	d.t.Helper()
 	d.write("registry.yml", "version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: /var/lib/docker/registry}}\nhttp: {addr: ':5000'}\n")
-	serving := d.command(nil, "docker-registry", "serve", "registry.yml")
-	serving.Stdout, serving.Stderr = os.Stderr, os.Stderr
-	if err := serving.Start(); err != nil {
+	if err := d.command(nil, "docker-registry", "serve", "registry.yml").Start(); err != nil {
 		d.t.Fatal(err)
 	}
 	client := http.Client{Transport: &http.Transport{DialContext: d.host.Dial}}

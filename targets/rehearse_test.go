@@ -80,7 +80,10 @@ services:
 		{"first deployment", func() {}, 3},
 		{"unchanged", func() {}, 0},
 		{"another environment", func() { stack("environment: {SAY: x}, cap_add: [CHOWN]", "cap_drop: [CHOWN]") }, 0},
-		{"another capability", func() { stack("cap_add: [KILL]", "cap_drop: [CHOWN]") }, 1},
+		{"another capability, after a rehearsal was killed", func() {
+			d.docker("create", "--label", "slipway.rehearsal="+d.project, d.project+"/demo:1")
+			stack("cap_add: [KILL]", "cap_drop: [CHOWN]")
+		}, 1},
 	} {
 		c.do()
 		if made := rehearsed(func() { d.deploy(0) }); made != c.want {
@@ -139,7 +142,11 @@ services:
 // noRehearsal fails the test if anything of a rehearsal is left.
 func (d *demo) noRehearsal() {
 	d.t.Helper()
-	if left := d.docker("ps", "-aq", "--filter", "label=slipway.rehearsal="+d.project) + d.docker("image", "ls", "-q", "slipway-rehearsal:"+d.project); left != "" {
+	left := d.docker("ps", "-aq", "--filter", "label=slipway.rehearsal="+d.project) + d.docker("image", "ls", "-q", "slipway-rehearsal:"+d.project)
+	for _, kind := range []string{"network", "volume"} {
+		left += d.docker(kind, "ls", "--filter", "name=slipway-rehearsal", "--format", "{{.Name}}")
+	}
+	if left != "" {
 		d.t.Errorf("the rehearsal left %s", left)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/containerd/platforms"
 
@@ -51,7 +52,7 @@ func drivers(model *compose.Model, w World) []Problem {
 }
 
 // otherPlatforms are images that are here for another platform than the one that their service is to run on. The engine would
-// not take them, and nobody pulls what is here. The containerd store may have an image for several.
+// not take them, and what is here is pulled only where pull_policy says so. The containerd store may have an image for several.
 func otherPlatforms(model *compose.Model, w World) []Problem {
 	var problems []Problem
 	for _, s := range sorted(model) {
@@ -64,7 +65,7 @@ func otherPlatforms(model *compose.Model, w World) []Problem {
 			continue
 		}
 		image, has := w.Images[s.Image]
-		if !has || s.Build != nil || w.Engine.Images != "" || platforms.Only(wanted).Match(image.Platform) {
+		if !has || s.Build != nil || s.AsksRegistry(image, time.Now()) || w.Engine.Images != "" || platforms.Only(wanted).Match(image.Platform) {
 			continue
 		}
 		problems = append(problems, Problem{

@@ -39,6 +39,7 @@ func TestWhatTheEngineHasNotIsFound(t *testing.T) {
 		"the platform by another name": {services: `web: {image: x, platform: linux/aarch64}`, world: imageFor("arm64", "", "")},
 		"a store of several platforms": {services: arm, world: imageFor("amd64", "", "/var/lib/containerd")},
 		"an image that is not here":    {services: arm},
+		"an image that is pulled":      {services: `web: {image: x, platform: linux/arm64, pull_policy: always}`, world: imageFor("amd64", "", "")},
 		"an image that is built":       {services: `web: {image: x, platform: linux/arm64, build: ./app}`, world: imageFor("amd64", "", "")},
 		"no platform":                  {services: `web: {image: x, platform: nosuch}`, want: []string{`service web wants platform "nosuch", which is none`}},
 		"an address of nobody": {
