@@ -42,9 +42,10 @@ func (s *session) rehearse(ctx context.Context, model *compose.Model) error {
 	args := append([]string{"rehearse", file}, slices.Sorted(maps.Keys(parts))...)
 	err = orInterrupted(ctx, s.runScript(context.WithoutCancel(ctx), &answer, "deploy.sh", args...))
 	var failed *scriptError
+	problems := refusals(answer.String())
 	switch {
-	case errors.As(err, &failed) && failed.ExitCode == exitRefused:
-		finding := judgeProblems(refusals(answer.String()))
+	case errors.As(err, &failed) && len(problems) > 0:
+		finding := judgeProblems(problems)
 		finding.Name = "stack"
 		return refuse(ctx, fmt.Errorf("deploy: %w", findingsError([]host.Finding{finding})))
 	case failed != nil: // that nobody could ask is no refusal
