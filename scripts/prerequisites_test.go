@@ -59,8 +59,9 @@ func TestEngineIsStartedBySystemd(t *testing.T) {
 
 func TestDockersOwnRepositoryIsPreferred(t *testing.T) {
 	m := newBareMachine(t)
-	m.command("curl", `printf 'key\n'; mkdir -p "$CANDIDATES"
-for p in docker-ce docker-compose-plugin; do printf 'Package: %s\nVersion: 5:28.2.2-1\n' "$p" >"$CANDIDATES/$p"; done`)
+	m.dockersRepository("key\n")
+	// A fake that takes any key for Docker's.
+	m.packages("gnupg", "gpg", `printf 'pub:::::::::\nfpr:::::::::9DC858229FC7DD38854AE2D88D81803C0EBFCD88:\n'`)
 	m.prerequisites("engine", "compose").exits(t, 0)
 	m.called(t, "apt-get", "install docker-ce docker-ce-cli containerd.io")
 	m.called(t, "apt-get", "install docker-compose-plugin")

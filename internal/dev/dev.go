@@ -26,7 +26,7 @@ func Lint(ctx context.Context) error {
 func Test(ctx context.Context) error {
 	parts := []part{
 		{"tools", installPackages(
-			"shellcheck", "shfmt", "yamllint", "jq", "curl", "mmdebstrap", "iproute2", "postgresql", "redis-server",
+			"shellcheck", "shfmt", "yamllint", "jq", "curl", "mmdebstrap", "iproute2", "postgresql", "redis-server", "gnupg",
 		)},
 		{"engine", installEngine},
 	}

@@ -10,6 +10,7 @@ import (
 // programs are what the packages are installed for, where the names differ. A
 // pattern is one of files that are not on the PATH.
 var programs = map[string]string{
+	"gnupg":      "gpg",
 	"iproute2":   "ip",
 	"postgresql": "/usr/lib/postgresql/*/bin/postgres",
 }

@@ -4,6 +4,9 @@
 #
 #   ENGINE_WAIT   seconds until a started engine must answer (default: 60)
 
+# The fingerprint of the key that signs Docker's repository, as Docker publishes it.
+DOCKER_KEY=9DC858229FC7DD38854AE2D88D81803C0EBFCD88
+
 # ask_docker: what is there, in one question: ENGINE_VERSION, COMPOSE_VERSION,
 # BUILDX_VERSION, each empty when it is not. The client answers about its plugins
 # without an engine, too.
@@ -85,6 +88,10 @@ docker_repository() {
     present curl || return 1
     curl -fsSL -o /dev/null --max-time 5 "$base/dists/$codename/Release" 2>/dev/null || return 1
     key=$(curl -fsSL --max-time 20 "$base/gpg") || return 1
+    if ! is_docker_key "$key"; then
+        note "the key at $base/gpg is not the one with the fingerprint $DOCKER_KEY, and is not installed; Docker's repository is left out"
+        return 1
+    fi
     write_file "${SYSTEM_ROOT:-}/etc/apt/keyrings/docker.asc" <<<"$key" || return 1
     write_file "$sources" <<SOURCES || return 1
 Types: deb
@@ -98,6 +105,22 @@ SOURCES
     [[ -z ${PRINT_ONLY:-} && -z $(apt_candidate docker-ce) ]] || return 0
     run rm -f "$sources"
     return 1
+}
+
+# is_docker_key KEY: is that one key, with Docker's fingerprint? In a file of several
+# a wrong one could stand beside the right one, and apt would believe either.
+is_docker_key() {
+    local home listed field after='' found=()
+    present gpg || apt_install gnupg || return 1
+    present gpg || return 1
+    home=$(mktemp -d)
+    listed=$(gpg --homedir "$home" --batch --show-keys --with-colons 2>/dev/null <<<"$1") || listed=
+    rm -rf "$home"
+    while IFS=: read -r -a field; do
+        [[ $after != pub || ${field[0]:-} != fpr ]] || found+=("${field[9]}")
+        after=${field[0]:-}
+    done <<<"$listed"
+    [[ ${found[*]} == "$DOCKER_KEY" ]]
 }
 
 start_engine() {
