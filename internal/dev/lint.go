@@ -19,6 +19,7 @@ func linters() []part {
 		{"go vet", lintVet},
 		{"go mod tidy", lintModules},
 		{"golangci-lint", lintGo},
+		{"govulncheck", lintVulnerabilities},
 		{"shellcheck", lintShell},
 		{"shfmt", lintShellFormat},
 		{"yamllint", lintYAML},
@@ -60,17 +61,9 @@ func lintModules(ctx context.Context) error {
 	})
 }
 
-// lintGo builds the linter that tools/lint pins; the build cache makes that a
-// matter of a second the next time.
 func lintGo(ctx context.Context) error {
-	linter, err := filepath.Abs(filepath.Join(".build", "golangci-lint"))
+	linter, err := buildTool(ctx, ".", "lint", "github.com/golangci/golangci-lint/v2/cmd/golangci-lint")
 	if err != nil {
-		return fmt.Errorf("find the checkout: %w", err)
-	}
-	build := command{dir: filepath.Join("tools", "lint"), argv: []string{
-		"go", "build", "-o", linter, "github.com/golangci/golangci-lint/v2/cmd/golangci-lint",
-	}}
-	if err := build.run(ctx); err != nil {
 		return err
 	}
 	config, err := filepath.Abs(".golangci.yml")
@@ -84,6 +77,16 @@ func lintGo(ctx context.Context) error {
 	return each(mods, func(mod string) error {
 		return command{dir: mod, argv: []string{linter, "run", "--config", config}}.run(ctx)
 	})
+}
+
+// buildTool builds the program that the module tools/NAME of the checkout at root pins; the build cache makes that a matter of
+// a second the next time.
+func buildTool(ctx context.Context, root, name, program string) (string, error) {
+	binary, err := filepath.Abs(filepath.Join(root, ".build", filepath.Base(program)))
+	if err != nil {
+		return "", fmt.Errorf("find the checkout: %w", err)
+	}
+	return binary, command{dir: filepath.Join(root, "tools", name), argv: []string{"go", "build", "-o", binary, program}}.run(ctx)
 }
 
 func lintShell(ctx context.Context) error { return overShell(ctx, "shellcheck") }

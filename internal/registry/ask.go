@@ -24,6 +24,7 @@ import (
 type Answer struct {
 	Image      string
 	Host       string        // of the registry, as `docker login` takes it
+	Digest     string        // of its manifest, or of its list of manifests, where the image is there
 	Status     int           // of HTTP, 200 where the image is there; 0 where there was no answer
 	RetryAfter time.Duration // how long the registry wants to be left alone; 0 where it did not say
 	Err        error         // why there was no answer
@@ -63,14 +64,14 @@ func ask(ctx context.Context, image string) Answer {
 		return answer
 	}
 	noted := &noting{next: remote.DefaultTransport}
-	_, err = remote.Head(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithTransport(noted),
+	found, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithTransport(noted),
 		remote.WithRetryStatusCodes(), remote.WithRetryPredicate(func(error) bool { return false })) // who asks decides when again
 	var refused *transport.Error
 	switch {
 	case err == nil && noted.spent(): // such a question is free where a pull is not
 		answer.Status = http.StatusTooManyRequests
 	case err == nil:
-		answer.Status = http.StatusOK
+		answer.Status, answer.Digest = http.StatusOK, found.Digest.String()
 	case errors.As(err, &refused):
 		answer.Status, answer.RetryAfter = refused.StatusCode, noted.wait()
 	default:
