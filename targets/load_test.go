@@ -53,6 +53,10 @@ func (s *site) underLoad(work func()) load {
 			return dialer.DialContext(ctx, "tcp", via)
 		},
 	}}
+	keys := make([]string, clients)
+	for n := range keys {
+		keys[n] = s.key("-sensor", fmt.Sprintf("load-%d", n))
+	}
 	var sent, failed atomic.Int64
 	var first atomic.Value
 	ctx, stop := context.WithCancel(context.Background())
@@ -60,7 +64,7 @@ func (s *site) underLoad(work func()) load {
 	for n := range clients {
 		clientsDone.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
-				err := ask(client, n, i)
+				err := ask(client, keys[n], n, i)
 				sent.Add(1)
 				if err != nil {
 					failed.Add(1)
@@ -82,8 +86,8 @@ func (s *site) underLoad(work func()) load {
 	return result
 }
 
-// ask sends one request, in turn a write, a read of the backend and a read of the frontend.
-func ask(client *http.Client, n, i int) error {
+// ask sends one request, in turn a write with the key of its sensor, a read of the backend and a read of the frontend.
+func ask(client *http.Client, key string, n, i int) error {
 	method, path, want := http.MethodGet, "/", http.StatusOK
 	body := ""
 	switch i % 3 {
@@ -98,6 +102,9 @@ func ask(client *http.Client, n, i int) error {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
+	if method == http.MethodPost {
+		request.Header.Set("Authorization", "Bearer "+key)
+	}
 	response, err := client.Do(request)
 	if err != nil {
 		return err

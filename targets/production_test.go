@@ -67,8 +67,15 @@ func newProduction(t *testing.T) *site {
 	return s
 }
 
-// https asks Caddy under the test domain.
-func (s *site) https(method, path, body string) (int, string) {
+// key is a new one, as the running backend mints it for a sensor or a reader.
+func (s *site) key(arguments ...string) string {
+	s.t.Helper()
+	id, _, _ := strings.Cut(s.containers()["backend"], " ")
+	return strings.TrimSpace(s.output("docker", append([]string{"exec", id, "/app", "token"}, arguments...)...))
+}
+
+// https asks Caddy under the test domain, with a key unless that is "".
+func (s *site) https(key, method, path, body string) (int, string) {
 	s.t.Helper()
 	via := net.JoinHostPort("127.0.0.1", s.env["CADDY_HTTPS_PORT"])
 	transport := &http.Transport{
@@ -84,6 +91,9 @@ func (s *site) https(method, path, body string) (int, string) {
 		s.t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		request.Header.Set("Authorization", "Bearer "+key)
+	}
 	response, err := (&http.Client{Transport: transport, Timeout: 20 * time.Second}).Do(request)
 	if err != nil {
 		s.t.Fatal(err)
@@ -107,14 +117,31 @@ func TestProductionBringsUpAllServicesAndNoSecretIsEverSeen(t *testing.T) {
 	printed := []result{s.deploy(0, skip)}
 
 	body := `{"sensor":"door","celsius":31.5}`
-	if code, text := s.https("POST", "/readings", body); code != http.StatusCreated {
+	door, reader := s.mintedByHand("-sensor", "door"), s.key("-reader", "test")
+	planted["the sensor's key"], planted["the reader's key"] = door, reader
+	for _, path := range []string{"/readings", "/sensors"} {
+		if code, text := s.https("", "GET", path, ""); code != http.StatusUnauthorized {
+			t.Errorf("GET %s through Caddy without a key: %d %s", path, code, text)
+		}
+	}
+	if code, text := s.https("", "POST", "/readings", body); code != http.StatusUnauthorized {
+		t.Errorf("POST /readings through Caddy without a key: %d %s", code, text)
+	}
+	if code, text := s.https("", "GET", "/metrics", ""); code != http.StatusNotFound {
+		t.Errorf("GET /metrics through Caddy: %d %s", code, text)
+	}
+	if code, text := s.https(door, "POST", "/readings", body); code != http.StatusCreated {
 		t.Fatalf("POST /readings through Caddy: %d %s", code, text)
 	}
 	eventually(t, 60*time.Second, "the worker flags the reading that came through PostgreSQL and Redis", func() bool {
-		code, text := s.https("GET", "/sensors", "")
+		code, text := s.https(reader, "GET", "/sensors", "")
 		var sensors []map[string]any
 		_ = json.Unmarshal([]byte(text), &sensors)
 		return code == http.StatusOK && strings.Contains(text, `"door"`) && strings.Contains(text, "true")
+	})
+	eventually(t, 20*time.Second, "the page shows the sensor to who has no key", func() bool {
+		code, text := s.https("", "GET", "/", "")
+		return code == http.StatusOK && strings.Contains(text, "door")
 	})
 	before := s.containers()
 	if len(before) < 14 {
@@ -130,7 +157,7 @@ func TestProductionBringsUpAllServicesAndNoSecretIsEverSeen(t *testing.T) {
 	if now := s.containers(); !maps.Equal(now, before) {
 		t.Errorf("an unchanged deploy touched containers:\n%v\n%v", before, now)
 	}
-	for _, args := range [][]string{{"plan"}, {"plan", "-json"}, {"status"}, {"status", "-json"}, {"-v", "verify", "-json", "-passes=1"}, {"history"}, {"-v", "history", "-json"}, {"logs", "redis"}, {"logs", "postgres"}, {"logs", "caddy"}} {
+	for _, args := range [][]string{{"plan"}, {"plan", "-json"}, {"status"}, {"status", "-json"}, {"-v", "verify", "-json", "-passes=1"}, {"history"}, {"-v", "history", "-json"}, {"logs", "redis"}, {"logs", "postgres"}, {"logs", "caddy"}, {"logs", "backend"}, {"logs", "frontend"}} {
 		got := s.mage(args...)
 		if got.code != 0 {
 			t.Errorf("%v: %s", args, got)
@@ -143,6 +170,23 @@ func TestProductionBringsUpAllServicesAndNoSecretIsEverSeen(t *testing.T) {
 		printed = append(printed, s.mage(args...))
 	}
 	s.noSecretIn(printed, seen(), planted)
+}
+
+// mintedByHand is the key that `docker compose run` prints for an operator, alone.
+func (s *site) mintedByHand(arguments ...string) string {
+	s.t.Helper()
+	args := append([]string{"compose", "-p", s.project, "-f", "docker-compose.yml", "-f", "compose.production.yaml", "--env-file", ".env.production", "run", "--rm", "backend", "token"}, arguments...)
+	cmd := exec.Command("docker", args...)
+	cmd.Dir = filepath.Join(s.dir, "stack")
+	cmd.Env = os.Environ()
+	for key, value := range s.env {
+		cmd.Env = append(cmd.Env, key+"="+value)
+	}
+	key, found := strings.CutSuffix(printed(s.t, cmd), "\n")
+	if !found || strings.ContainsAny(key, " \r\n") || strings.Count(key, ".") != 2 {
+		s.t.Fatalf("docker compose run backend token prints more than a key, or less: %d characters", len(key))
+	}
+	return key
 }
 
 // plant puts secrets where an operator may keep some beside those of the stack: in the environment, the env file, secrets/ and

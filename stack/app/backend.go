@@ -10,7 +10,6 @@ import (
 	"math"
 	"net/http"
 	"regexp"
-	"strconv"
 	"time"
 )
 
@@ -19,8 +18,6 @@ const (
 	absoluteZero  = -273.15
 	hottest       = 1000.0
 	clockSkew     = 5 * time.Minute
-	defaultLimit  = 100
-	largestLimit  = 1000
 	enqueueBudget = time.Second
 )
 
@@ -30,6 +27,7 @@ var sensorName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 type backend struct {
 	store   Store
 	queue   *queue // nil without Redis
+	guard   *guard // nil where no key is asked for
 	metrics *metrics
 	log     *slog.Logger
 }
@@ -40,7 +38,7 @@ func serve(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = cmp.Or(err, store.Close()) }()
-	b := &backend{store: store, metrics: newMetrics(), log: log}
+	b := &backend{store: store, guard: newGuard(s, log), metrics: newMetrics(), log: log}
 	if s.RedisAddr != "" {
 		b.queue = openQueue(s, log)
 		defer func() { err = cmp.Or(err, b.queue.Close()) }()
@@ -53,10 +51,10 @@ func serve(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 
 func (b *backend) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /readings", b.postReading)
-	mux.HandleFunc("GET /readings", b.getReadings)
-	mux.HandleFunc("GET /sensors", b.getSensors)
-	mux.HandleFunc("PUT /sensors/{sensor}", b.putSensor)
+	mux.HandleFunc("POST /readings", b.guard.needs(scopeWrite, b.postReading))
+	mux.HandleFunc("GET /readings", b.guard.needs(scopeRead, b.getReadings))
+	mux.HandleFunc("GET /sensors", b.guard.needs(scopeRead, b.getSensors))
+	mux.HandleFunc("PUT /sensors/{sensor}", b.guard.needs(scopeAssign, b.putSensor))
 	mux.HandleFunc("GET /health", healthy)
 	mux.HandleFunc("GET /health/ready", b.ready)
 	mux.Handle("GET /metrics", b.metrics.handler())
@@ -87,6 +85,9 @@ func (b *backend) postReading(w http.ResponseWriter, r *http.Request) {
 	case at.After(now.Add(clockSkew)) || at.Year() < 2000:
 		refuse(w, http.StatusBadRequest, "at: a time from the year 2000 until now")
 		return
+	case !mayWrite(r, body.Sensor):
+		refuse(w, http.StatusForbidden, "sensor: this key is for another one")
+		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	defer cancel()
@@ -107,34 +108,40 @@ func (b *backend) postReading(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *backend) getReadings(w http.ResponseWriter, r *http.Request) {
-	limit := defaultLimit
-	if text := r.FormValue("limit"); text != "" {
-		number, err := strconv.Atoi(text)
-		if err != nil || number < 1 || number > largestLimit {
-			refuse(w, http.StatusBadRequest, "limit: a number from 1 to 1000")
-			return
-		}
-		limit = number
+	limit, err := limitOf(r)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	after, err := parsePlace(r.FormValue("after"))
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	defer cancel()
-	readings, err := b.store.Readings(ctx, r.FormValue("sensor"), limit)
+	readings, err := b.store.Readings(ctx, r.FormValue("sensor"), after, limit+1)
 	if err != nil {
 		b.fail(w, "list readings", err)
 		return
 	}
-	writeJSON(w, http.StatusOK, readings)
+	writePage(w, r, readings, limit, func(last Reading) string { return Place{last.At, last.ID}.String() })
 }
 
 func (b *backend) getSensors(w http.ResponseWriter, r *http.Request) {
+	limit, err := limitOf(r)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	defer cancel()
-	sensors, err := b.store.Sensors(ctx)
+	sensors, err := b.store.Sensors(ctx, r.FormValue("after"), limit+1)
 	if err != nil {
 		b.fail(w, "list sensors", err)
 		return
 	}
-	writeJSON(w, http.StatusOK, sensors)
+	writePage(w, r, sensors, limit, func(last Sensor) string { return last.Sensor })
 }
 
 func (b *backend) putSensor(w http.ResponseWriter, r *http.Request) {
@@ -199,6 +206,10 @@ func (b *backend) readiness(ctx context.Context) (map[string]string, bool) {
 }
 
 func (b *backend) fail(w http.ResponseWriter, what string, err error) {
+	if errors.Is(err, ErrTooManySensors) {
+		refuse(w, http.StatusConflict, "sensor: it is not known, and there may be no more")
+		return
+	}
 	b.log.Error(what, "error", err)
 	refuse(w, http.StatusServiceUnavailable, "the database is not available")
 }

@@ -65,6 +65,8 @@ func TestRequestsAreRefusedWithTheReason(t *testing.T) {
 		{"GET", "/readings?limit=0", "", "limit"},
 		{"GET", "/readings?limit=1001", "", "limit"},
 		{"GET", "/readings?limit=all", "", "limit"},
+		{"GET", "/readings?after=yesterday", "", "after"},
+		{"GET", "/sensors?limit=1001", "", "limit"},
 		{"PUT", "/sensors/a1", `{"zone":"lukewarm"}`, "zone"},
 		{"PUT", "/sensors/%3Cb%3E", `{"zone":"chilled"}`, "sensor"},
 	} {

@@ -11,6 +11,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
 	"time"
 )
 
@@ -19,14 +22,30 @@ var pageSource string
 
 var page = template.Must(template.New("page").Parse(pageSource))
 
-// largestAnswer bounds what the frontend reads of the backend's answer.
-const largestAnswer = 8 << 20
+const (
+	largestAnswer = 1 << 20 // of a page of the backend's list
+	mostPages     = 5       // of largestLimit sensors; who has more needs another page than this one
+	freshness     = time.Second
+	keyLifetime   = time.Minute
+)
 
-// website renders what the API says.
+// website renders what the API says. The page is everybody's; however many look at it, the API is asked once a second.
 type website struct {
 	backend string
+	tokens  *tokens // mints the key with which the API is asked; nil where it asks for none
 	client  *http.Client
 	log     *slog.Logger
+
+	mu    sync.Mutex
+	asked time.Time
+	latest
+}
+
+// latest is what the API said last.
+type latest struct {
+	rows []row
+	more bool // there are sensors beyond these
+	err  error
 }
 
 // row is a sensor as the page shows it.
@@ -48,6 +67,9 @@ func (r row) State() string {
 
 func frontend(ctx context.Context, s Settings, log *slog.Logger) error {
 	w := &website{backend: s.BackendURL, client: &http.Client{Timeout: 3 * time.Second}, log: log}
+	if s.JWTSecret != "" {
+		w.tokens = &tokens{[]byte(s.JWTSecret)}
+	}
 	return listenAndServe(ctx, cmp.Or(s.Listen, defaultListen["frontend"]), w.routes(), log)
 }
 
@@ -60,14 +82,14 @@ func (w *website) routes() http.Handler {
 
 func (w *website) show(response http.ResponseWriter, request *http.Request) {
 	view := struct {
-		Sensors     []row
-		Unavailable bool
-		Version     string
+		Sensors           []row
+		More, Unavailable bool
+		Version           string
 	}{Version: version}
 	status := http.StatusOK
-	var err error
-	if view.Sensors, err = w.sensors(request.Context()); err != nil {
-		w.log.Error("read sensors", "error", err)
+	said := w.sensors(request.Context())
+	view.Sensors, view.More = said.rows, said.more
+	if said.err != nil {
 		view.Unavailable, status = true, http.StatusBadGateway
 	}
 	var body bytes.Buffer
@@ -84,10 +106,51 @@ func (w *website) show(response http.ResponseWriter, request *http.Request) {
 	_, _ = body.WriteTo(response) // the client is gone; there is nobody to tell
 }
 
-func (w *website) sensors(ctx context.Context) ([]row, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.backend+"/sensors", nil)
+// sensors returns what the API said within the last second, or says now.
+func (w *website) sensors(ctx context.Context) latest {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if time.Since(w.asked) < freshness {
+		return w.latest
+	}
+	// The answer is for all that look; the one who asked may have gone.
+	w.latest = w.askAll(context.WithoutCancel(ctx))
+	w.asked = time.Now()
+	if w.err != nil {
+		w.log.Error("read sensors", "error", w.err)
+	}
+	return w.latest
+}
+
+func (w *website) askAll(ctx context.Context) (all latest) {
+	after := ""
+	for range mostPages {
+		rows, err := w.askPage(ctx, after)
+		if err != nil {
+			return latest{err: err}
+		}
+		all.rows = append(all.rows, rows...)
+		if len(rows) < largestLimit {
+			return all
+		}
+		after = rows[len(rows)-1].Sensor.Sensor
+	}
+	all.more = true
+	return all
+}
+
+func (w *website) askPage(ctx context.Context, after string) ([]row, error) {
+	query := url.Values{"limit": {strconv.Itoa(largestLimit)}, "after": {after}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.backend+"/sensors?"+query.Encode(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
+	}
+	if w.tokens != nil {
+		key, err := w.tokens.mint("frontend", scopeRead, keyLifetime)
+		if err != nil {
+			return nil, fmt.Errorf("mint token: %w", err)
+		}
+		request.Header.Set("Authorization", "Bearer "+key)
 	}
 	response, err := w.client.Do(request)
 	if err != nil {

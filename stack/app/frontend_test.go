@@ -1,12 +1,15 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func showing(t *testing.T, backend http.HandlerFunc) (int, string) {
@@ -57,5 +60,62 @@ func TestPageSaysThatTheBackendIsAway(t *testing.T) {
 		if status != http.StatusBadGateway || !strings.Contains(body, "not available") {
 			t.Errorf("%d %s", status, body)
 		}
+	}
+}
+
+func TestPageShowsSensorsOfAllPagesOfTheList(t *testing.T) {
+	_, body := showing(t, func(w http.ResponseWriter, r *http.Request) {
+		first := 0
+		if after := r.FormValue("after"); after != "" {
+			first = largestLimit
+		}
+		rows := []Sensor{}
+		for n := first; n < min(first+largestLimit, largestLimit+7); n++ {
+			rows = append(rows, Sensor{Sensor: fmt.Sprintf("s%04d", n)})
+		}
+		writeJSON(w, http.StatusOK, rows)
+	})
+	if shown := strings.Count(body, "<td>s"); shown != largestLimit+7 || strings.Contains(body, "more sensors") {
+		t.Errorf("%d are shown", shown)
+	}
+}
+
+func TestPageSaysThatThereAreMoreSensorsThanItShows(t *testing.T) {
+	_, body := showing(t, func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, make([]Sensor, largestLimit))
+	})
+	if !strings.Contains(body, "more sensors") {
+		t.Error("the page does not say so")
+	}
+}
+
+func TestPageAsksTheBackendWithAKeyThatOnlyReadsAndOnceASecond(t *testing.T) {
+	k := newKeyed(t, ProviderSettings{})
+	if got := k.ask(minted(t, "-sensor", "a1"), "192.0.2.1", "POST", "/readings", aReading); got.Code != http.StatusCreated {
+		t.Fatal(got.Code)
+	}
+	var asked atomic.Int64
+	var key atomic.Value
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		key.Store(r.Header.Get("Authorization"))
+		k.handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	w := &website{backend: server.URL, tokens: &tokens{[]byte(jwtSecret)}, client: server.Client(), log: slog.New(slog.DiscardHandler)}
+	began := time.Now()
+	const looks = 200
+	for range looks {
+		if status, body := ask(w.routes(), "GET", "/", ""); status != http.StatusOK || !strings.Contains(body, "<td>a1</td>") {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+	if most := 1 + int64(time.Since(began)/freshness); asked.Load() > most {
+		t.Errorf("%d looks in %s asked the API %d times", looks, time.Since(began), asked.Load())
+	}
+	header, _ := key.Load().(string)
+	who, err := tokens{[]byte(jwtSecret)}.check(strings.TrimPrefix(header, "Bearer "))
+	if err != nil || !who.may(scopeRead) || who.may(scopeWrite) || who.may(scopeAssign) {
+		t.Errorf("its key: %+v, %v", who, err)
 	}
 }

@@ -52,7 +52,7 @@ func TestHealthcheckGivesUpOnASilentServer(t *testing.T) {
 }
 
 func TestUnknownCommandsAreWrongUsage(t *testing.T) {
-	for _, arguments := range [][]string{nil, {"dance"}, {"serve", "now"}, {"migrate", "down"}, {"backup"}, {"healthcheck", "database"}} {
+	for _, arguments := range [][]string{nil, {"dance"}, {"serve", "now"}, {"migrate", "down"}, {"backup"}, {"healthcheck", "database"}, {"token"}} {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		if err := run(ctx, arguments, nil, &bytes.Buffer{}); !errors.Is(err, errUsage) {
 			t.Errorf("%v: %v", arguments, err)

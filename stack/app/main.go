@@ -4,6 +4,7 @@
 //	app serve                    the API and /metrics on :3000
 //	app work                     the worker that flags excursions; its own health on :3001
 //	app frontend                 the page on :8080, read from the API at BACKEND_URL
+//	app token -sensor NAME       prints a key with which this sensor posts its readings; -reader NAME: one that reads
 //	app migrate                  applies the migrations that are missing; the last line is "N applied"
 //	app migrate status           prints {"pending":N,"current":V} and changes nothing
 //	app healthcheck [ROLE|URL]   asks backend, worker or frontend of this container for /health, or a URL
@@ -29,7 +30,7 @@ import (
 // version is stamped in by the linker: -X main.version=…
 var version = "unversioned"
 
-var errUsage = errors.New("usage: app serve | work | frontend | migrate [status] | healthcheck [ROLE|URL] | backup FILE|- | inspect FILE|- | restore FILE|-")
+var errUsage = errors.New("usage: app serve | work | frontend | token -sensor NAME|-reader NAME [-days N] | migrate [status] | healthcheck [ROLE|URL] | backup FILE|- | inspect FILE|- | restore FILE|-")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -67,6 +68,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		return work(ctx, settings, logger)
 	case command == "frontend" && len(rest) == 0:
 		return frontend(ctx, settings, logger)
+	case command == "token":
+		return token(settings, rest, stdout)
 	case command == "migrate" && len(rest) == 0:
 		return migrate(ctx, settings, stdout)
 	case command == "migrate" && len(rest) == 1 && rest[0] == "status":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,11 +21,12 @@ const (
 
 // postgresStore keeps the readings in PostgreSQL.
 type postgresStore struct {
-	config *pgx.ConnConfig
-	pool   *pgxpool.Pool
+	config     *pgx.ConnConfig
+	pool       *pgxpool.Pool
+	maxSensors int
 }
 
-func openPostgres(ctx context.Context, config *pgx.ConnConfig) (*postgresStore, error) {
+func openPostgres(ctx context.Context, config *pgx.ConnConfig, maxSensors int) (*postgresStore, error) {
 	settings, err := pgxpool.ParseConfig("")
 	if err != nil {
 		return nil, fmt.Errorf("set up connection pool: %w", err)
@@ -35,7 +37,7 @@ func openPostgres(ctx context.Context, config *pgx.ConnConfig) (*postgresStore, 
 	if err != nil {
 		return nil, fmt.Errorf("set up connection pool: %w", err)
 	}
-	return &postgresStore{config: config, pool: pool}, nil
+	return &postgresStore{config: config, pool: pool, maxSensors: maxSensors}, nil
 }
 
 func (s *postgresStore) Close() error {
@@ -45,8 +47,8 @@ func (s *postgresStore) Close() error {
 
 func (s *postgresStore) Add(ctx context.Context, reading Reading) (Reading, error) {
 	err := pgx.BeginFunc(ctx, s.pool, func(transaction pgx.Tx) error {
-		if _, err := transaction.Exec(ctx, "INSERT INTO sensors (name) VALUES ($1) ON CONFLICT DO NOTHING", reading.Sensor); err != nil {
-			return fmt.Errorf("add sensor: %w", err)
+		if err := s.ensure(ctx, transaction, reading.Sensor); err != nil {
+			return err
 		}
 		return transaction.QueryRow(ctx, "INSERT INTO readings (sensor, celsius, at) VALUES ($1, $2, $3) RETURNING id",
 			reading.Sensor, reading.Celsius, reading.At).Scan(&reading.ID)
@@ -57,11 +59,32 @@ func (s *postgresStore) Add(ctx context.Context, reading Reading) (Reading, erro
 	return reading, nil
 }
 
-func (s *postgresStore) Readings(ctx context.Context, sensor string, limit int) ([]Reading, error) {
-	query, arguments := selectReadings+"ORDER BY at DESC, id DESC LIMIT $1", []any{limit}
-	if sensor != "" {
-		query, arguments = selectReadings+"WHERE sensor = $1 ORDER BY at DESC, id DESC LIMIT $2", []any{sensor, limit}
+// addingSensors is the advisory lock of who adds a sensor: without it, two would both find room for the last one.
+const addingSensors = 0x66726573
+
+// ensure adds a sensor that is not known. Where it is known, which is nearly always, nobody waits for anybody.
+func (s *postgresStore) ensure(ctx context.Context, transaction pgx.Tx, sensor string) error {
+	known := func() (known bool, err error) {
+		err = transaction.QueryRow(ctx, sensorKnown, sensor).Scan(&known)
+		return known, err
 	}
+	if ok, err := known(); ok || err != nil {
+		return err
+	}
+	if _, err := transaction.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", addingSensors); err != nil {
+		return fmt.Errorf("lock sensors: %w", err)
+	}
+	if _, err := transaction.Exec(ctx, addSensor, sensor, s.maxSensors); err != nil {
+		return fmt.Errorf("add sensor: %w", err)
+	}
+	if ok, err := known(); ok || err != nil {
+		return err
+	}
+	return ErrTooManySensors
+}
+
+func (s *postgresStore) Readings(ctx context.Context, sensor string, after *Place, limit int) ([]Reading, error) {
+	query, arguments := readingsQuery(sensor, after, limit, func(at time.Time) any { return at })
 	rows, err := s.pool.Query(ctx, query, arguments...)
 	if err != nil {
 		return nil, fmt.Errorf("select readings: %w", err)
@@ -73,8 +96,8 @@ func (s *postgresStore) Readings(ctx context.Context, sensor string, limit int) 
 	})
 }
 
-func (s *postgresStore) Sensors(ctx context.Context) ([]Sensor, error) {
-	rows, err := s.pool.Query(ctx, selectSensors)
+func (s *postgresStore) Sensors(ctx context.Context, after string, limit int) ([]Sensor, error) {
+	rows, err := s.pool.Query(ctx, selectSensors, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("select sensors: %w", err)
 	}
@@ -86,8 +109,13 @@ func (s *postgresStore) Sensors(ctx context.Context) ([]Sensor, error) {
 }
 
 func (s *postgresStore) Assign(ctx context.Context, sensor, zone string) error {
-	_, err := s.pool.Exec(ctx,
-		"INSERT INTO sensors (name, zone) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET zone = excluded.zone", sensor, zone)
+	err := pgx.BeginFunc(ctx, s.pool, func(transaction pgx.Tx) error {
+		if err := s.ensure(ctx, transaction, sensor); err != nil {
+			return err
+		}
+		_, err := transaction.Exec(ctx, "UPDATE sensors SET zone = $1 WHERE name = $2", zone, sensor)
+		return err
+	})
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok && failure.Code == foreignKeyViolation {
 		return ErrNoZone
 	}

@@ -26,6 +26,7 @@ func TestPostgresKeepsTheContractOfAStore(t *testing.T) {
 		if err := migrate(context.Background(), s, io.Discard); err != nil {
 			t.Fatal(err)
 		}
+		s.MaxSensors = fewSensors
 		return openStore(t, s)
 	})
 }

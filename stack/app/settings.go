@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -21,7 +22,20 @@ type Settings struct {
 	RedisAddr    string          // REDIS_ADDR; empty means no Redis
 	RedisSecret  string          // the content of REDIS_PASSWORD_FILE
 	BackendURL   string          // BACKEND_URL, http://backend:3000
+	JWTSecret    string          // the content of JWT_SECRET_FILE; empty means that the API asks for no key
+	Provider     ProviderSettings
+	MaxSensors   int // MAX_SENSORS; zero means 1000
 }
+
+// ProviderSettings are those of the auth provider, Stack Auth, which knows the people.
+type ProviderSettings struct {
+	URL            string // STACK_API_URL, https://api.stack-auth.com
+	Project        string // STACK_PROJECT_ID; empty means that there are no people
+	PublishableKey string // STACK_PUBLISHABLE_CLIENT_KEY
+	SecretKey      string // STACK_SECRET_SERVER_KEY
+}
+
+const defaultMaxSensors = 1000
 
 // ReadSettings reads the environment through getenv, and the files that hold the secrets.
 func ReadSettings(getenv func(string) string) (Settings, error) {
@@ -30,14 +44,31 @@ func ReadSettings(getenv func(string) string) (Settings, error) {
 		DatabasePath: cmp.Or(getenv("DATABASE_PATH"), "/data/freshtrack.db"),
 		RedisAddr:    getenv("REDIS_ADDR"),
 		BackendURL:   strings.TrimRight(cmp.Or(getenv("BACKEND_URL"), "http://backend:3000"), "/"),
+		Provider: ProviderSettings{
+			URL:     strings.TrimRight(cmp.Or(getenv("STACK_API_URL"), "https://api.stack-auth.com"), "/"),
+			Project: getenv("STACK_PROJECT_ID"), PublishableKey: getenv("STACK_PUBLISHABLE_CLIENT_KEY"), SecretKey: getenv("STACK_SECRET_SERVER_KEY"),
+		},
 	}
 	var err error
+	if text := getenv("MAX_SENSORS"); text != "" {
+		if s.MaxSensors, err = strconv.Atoi(text); err != nil || s.MaxSensors < 1 {
+			return Settings{}, errors.New("MAX_SENSORS is not a number from 1")
+		}
+	}
 	if s.Postgres, err = postgresSettings(getenv); err != nil {
 		return Settings{}, err
 	}
 	if file := getenv("REDIS_PASSWORD_FILE"); file != "" {
 		if s.RedisSecret, err = readSecret(file); err != nil {
 			return Settings{}, fmt.Errorf("read REDIS_PASSWORD_FILE: %w", err)
+		}
+	}
+	if file := getenv("JWT_SECRET_FILE"); file != "" {
+		if s.JWTSecret, err = readSecret(file); err != nil {
+			return Settings{}, fmt.Errorf("read JWT_SECRET_FILE: %w", err)
+		}
+		if len(s.JWTSecret) < shortestSecret {
+			return Settings{}, fmt.Errorf("JWT_SECRET_FILE: %s holds fewer than %d characters, which can be guessed", file, shortestSecret)
 		}
 	}
 	return s, nil

@@ -63,6 +63,9 @@ func TestWrongSettingsAreRefusedWithoutTellingTheSecret(t *testing.T) {
 		{map[string]string{"DATABASE_HOST": "db", "DATABASE_PASSWORD_FILE": secretFile(t, "\n")}, "empty"},
 		{map[string]string{"DATABASE_HOST": "db", "DATABASE_PORT": "x", "DATABASE_PASSWORD_FILE": secretFile(t, "hunter2")}, "DATABASE_PORT"},
 		{map[string]string{"REDIS_ADDR": "r:6379", "REDIS_PASSWORD_FILE": "/nonexistent"}, "REDIS_PASSWORD_FILE"},
+		{map[string]string{"JWT_SECRET_FILE": "/nonexistent"}, "JWT_SECRET_FILE"},
+		{map[string]string{"JWT_SECRET_FILE": secretFile(t, "hunter2")}, "JWT_SECRET_FILE"},
+		{map[string]string{"MAX_SENSORS": "none"}, "MAX_SENSORS"},
 	} {
 		_, err := settingsOf(t, c.environment)
 		if err == nil || !strings.Contains(err.Error(), c.names) || strings.Contains(err.Error(), "hunter2") {

@@ -20,6 +20,7 @@ import (
 // within a process the writers queue in Go, which is fair and ends with the request, and not in SQLite's polling.
 type sqliteStore struct {
 	path        string
+	maxSensors  int // set where sensors are added
 	write, read *sql.DB
 }
 
@@ -61,8 +62,8 @@ func (s *sqliteStore) Add(ctx context.Context, reading Reading) (Reading, error)
 		return Reading{}, fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = transaction.Rollback() }() // after a commit it does nothing
-	if _, err := transaction.ExecContext(ctx, "INSERT INTO sensors (name) VALUES (?) ON CONFLICT DO NOTHING", reading.Sensor); err != nil {
-		return Reading{}, fmt.Errorf("add sensor: %w", err)
+	if err := s.ensure(ctx, transaction, reading.Sensor); err != nil {
+		return Reading{}, err
 	}
 	err = transaction.QueryRowContext(ctx, "INSERT INTO readings (sensor, celsius, at) VALUES (?, ?, ?) RETURNING id",
 		reading.Sensor, reading.Celsius, reading.At.UnixMilli()).Scan(&reading.ID)
@@ -75,11 +76,23 @@ func (s *sqliteStore) Add(ctx context.Context, reading Reading) (Reading, error)
 	return reading, nil
 }
 
-func (s *sqliteStore) Readings(ctx context.Context, sensor string, limit int) ([]Reading, error) {
-	query, arguments := selectReadings+"ORDER BY at DESC, id DESC LIMIT ?", []any{limit}
-	if sensor != "" {
-		query, arguments = selectReadings+"WHERE sensor = ? ORDER BY at DESC, id DESC LIMIT ?", []any{sensor, limit}
+// ensure adds a sensor that is not known. The transaction is the only one that writes.
+func (s *sqliteStore) ensure(ctx context.Context, transaction *sql.Tx, sensor string) error {
+	if _, err := transaction.ExecContext(ctx, addSensor, sensor, s.maxSensors); err != nil {
+		return fmt.Errorf("add sensor: %w", err)
 	}
+	var known bool
+	if err := transaction.QueryRowContext(ctx, sensorKnown, sensor).Scan(&known); err != nil {
+		return fmt.Errorf("look for sensor: %w", err)
+	}
+	if !known {
+		return ErrTooManySensors
+	}
+	return nil
+}
+
+func (s *sqliteStore) Readings(ctx context.Context, sensor string, after *Place, limit int) ([]Reading, error) {
+	query, arguments := readingsQuery(sensor, after, limit, func(at time.Time) any { return at.UnixMilli() })
 	rows, err := s.read.QueryContext(ctx, query, arguments...)
 	if err != nil {
 		return nil, fmt.Errorf("select readings: %w", err)
@@ -92,8 +105,8 @@ func (s *sqliteStore) Readings(ctx context.Context, sensor string, limit int) ([
 	})
 }
 
-func (s *sqliteStore) Sensors(ctx context.Context) ([]Sensor, error) {
-	rows, err := s.read.QueryContext(ctx, selectSensors)
+func (s *sqliteStore) Sensors(ctx context.Context, after string, limit int) ([]Sensor, error) {
+	rows, err := s.read.QueryContext(ctx, selectSensors, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("select sensors: %w", err)
 	}
@@ -106,13 +119,23 @@ func (s *sqliteStore) Sensors(ctx context.Context) ([]Sensor, error) {
 }
 
 func (s *sqliteStore) Assign(ctx context.Context, sensor, zone string) error {
-	_, err := s.write.ExecContext(ctx,
-		"INSERT INTO sensors (name, zone) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET zone = excluded.zone", sensor, zone)
+	transaction, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = transaction.Rollback() }() // after a commit it does nothing
+	if err := s.ensure(ctx, transaction, sensor); err != nil {
+		return err
+	}
+	_, err = transaction.ExecContext(ctx, "UPDATE sensors SET zone = $1 WHERE name = $2", zone, sensor)
 	if failure, ok := errors.AsType[*sqlite.Error](err); ok && failure.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY {
 		return ErrNoZone
 	}
 	if err != nil {
 		return fmt.Errorf("assign zone: %w", err)
+	}
+	if err := transaction.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
 }

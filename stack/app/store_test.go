@@ -11,8 +11,15 @@ import (
 	"time"
 )
 
+// fewSensors is how many sensors there may be in a store under test.
+const fewSensors = 10
+
 func TestSQLiteKeepsTheContractOfAStore(t *testing.T) {
-	keepsContract(t, func(t *testing.T) Store { return openStore(t, freshSQLite(t)) })
+	keepsContract(t, func(t *testing.T) Store {
+		s := freshSQLite(t)
+		s.MaxSensors = fewSensors
+		return openStore(t, s)
+	})
 }
 
 // keepsContract is what every Store must do, whatever its database. open returns one that is migrated and empty.
@@ -43,7 +50,7 @@ func keepsContract(t *testing.T, open func(t *testing.T) Store) {
 			{"a1", 1, []Reading{late}},
 			{"unknown", 10, []Reading{}},
 		} {
-			got, err := store.Readings(ctx, c.sensor, c.limit)
+			got, err := store.Readings(ctx, c.sensor, nil, c.limit)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +74,7 @@ func keepsContract(t *testing.T, open func(t *testing.T) Store) {
 			add(t, store, "fridge", -18, noon).ID:    true,
 		}
 		checkAll(t, store, len(want))
-		got, err := store.Readings(ctx, "", 10)
+		got, err := store.Readings(ctx, "", nil, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +115,7 @@ func keepsContract(t *testing.T, open func(t *testing.T) Store) {
 		if err := store.Assign(ctx, "silent", "ambient"); err != nil {
 			t.Fatal(err)
 		}
-		got, err := store.Sensors(ctx)
+		got, err := store.Sensors(ctx, "", 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,6 +126,75 @@ func keepsContract(t *testing.T, open func(t *testing.T) Store) {
 		if !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
+	})
+
+	t.Run("lists go on where the page before ended, and end", func(t *testing.T) {
+		store := open(t)
+		var want, got []int64
+		for n := range 7 {
+			want = append(want, add(t, store, fmt.Sprintf("s%d", n%3), -18, noon.Add(time.Duration(-n/2)*time.Minute)).ID)
+		}
+		for a := 0; a+1 < 7; a += 2 { // of two at the same time the later one comes first
+			want[a], want[a+1] = want[a+1], want[a]
+		}
+		var after *Place
+		for range 10 {
+			page, err := store.Readings(ctx, "", after, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(page) == 0 {
+				break
+			}
+			for _, reading := range page {
+				got = append(got, reading.ID)
+			}
+			last := page[len(page)-1]
+			after = &Place{last.At, last.ID}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("pages of two hold %v, want %v", got, want)
+		}
+		first, err := store.Readings(ctx, "s1", nil, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest, err := store.Readings(ctx, "s1", &Place{first[0].At, first[0].ID}, 10)
+		if err != nil || len(rest) != 1 || rest[0].Sensor != "s1" {
+			t.Errorf("after the first of s1: %v, %v", rest, err)
+		}
+		sensors, err := store.Sensors(ctx, "s0", 1)
+		if err != nil || len(sensors) != 1 || sensors[0].Sensor != "s1" {
+			t.Errorf("after s0: %v, %v", sensors, err)
+		}
+	})
+
+	t.Run("there are no more sensors than there may be, however many ask at once", func(t *testing.T) {
+		store := open(t)
+		var refused atomic.Int64
+		var group sync.WaitGroup
+		for n := range 2 * fewSensors {
+			group.Go(func() {
+				reading := Reading{Sensor: fmt.Sprintf("s%d", n), Celsius: -18, At: noon}
+				if _, err := store.Add(ctx, reading); errors.Is(err, ErrTooManySensors) {
+					refused.Add(1)
+				} else if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		sensors, err := store.Sensors(ctx, "", 10*fewSensors)
+		if err != nil || len(sensors) != fewSensors || refused.Load() != fewSensors {
+			t.Fatalf("%d sensors, %d refused, %v", len(sensors), refused.Load(), err)
+		}
+		if err := store.Assign(ctx, "unknown", "chilled"); !errors.Is(err, ErrTooManySensors) {
+			t.Errorf("a zone for one more: %v", err)
+		}
+		if err := store.Assign(ctx, sensors[0].Sensor, "chilled"); err != nil {
+			t.Errorf("a zone for one that is known: %v", err)
+		}
+		add(t, store, sensors[0].Sensor, 4, noon)
 	})
 
 	t.Run("a zone that does not exist is refused", func(t *testing.T) {

@@ -15,7 +15,7 @@ func TestWorkerFlagsWhatIsPostedAndEndsCleanly(t *testing.T) {
 		t.Fatal(err)
 	}
 	within(t, 10*time.Second, "verdict", func() bool {
-		readings, err := store.Readings(context.Background(), "a1", 1)
+		readings, err := store.Readings(context.Background(), "a1", nil, 1)
 		return err == nil && readings[0].Excursion != nil && *readings[0].Excursion
 	})
 	if status := get(t, "http://"+worker.address+"/health"); status != http.StatusOK {
