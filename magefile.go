@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 
 	"slipway/checkpoints"
@@ -72,8 +71,6 @@ var production = targets.Destination{
 		{Key: "STACK_PROJECT_ID", Question: "Stack Auth: project id", Validate: settings.NonBlank},
 		{Key: "STACK_PUBLISHABLE_CLIENT_KEY", Question: "Stack Auth: publishable key", Validate: settings.NonBlank},
 		{Key: "STACK_SECRET_SERVER_KEY", Question: "Stack Auth: secret key", Secret: true, Validate: settings.NonBlank},
-		{Key: "SECRETS_UID", Default: strconv.Itoa(os.Getuid())},
-		{Key: "SECRETS_GID", Default: strconv.Itoa(os.Getgid())},
 		{Key: "database_password", Secret: true, Generate: 32, File: "secrets/database_password"},
 		{Key: "redis_password", Secret: true, Generate: 32, File: "secrets/redis_password"},
 		{Key: "jwt_secret", Secret: true, Generate: 48, File: "secrets/jwt_secret"},

@@ -2,11 +2,13 @@ package targets
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"slipway/internal/compose"
+	"slipway/internal/console"
 	"slipway/internal/settings"
 )
 
@@ -64,9 +66,16 @@ func (s *session) withReaders(declared []settings.Setting) []settings.Setting {
 	return declared
 }
 
-// serveReaders lets the readers of the secrets that this run made read them, now that their images are here.
+// serveReaders lets the readers of the secrets read them, now that their images are here: of those that this run made, and of
+// those that the operator left to us and whose readers are others than they were.
 func (s *session) serveReaders(ctx context.Context) error {
-	if len(s.made) == 0 {
+	generated := map[string]bool{}
+	for _, setting := range s.dest.Settings {
+		if setting.File != "" && setting.Generate > 0 {
+			generated[s.path(setting.File)] = true
+		}
+	}
+	if len(s.made)+len(generated) == 0 {
 		return nil
 	}
 	model, err := s.model(ctx)
@@ -78,9 +87,19 @@ func (s *session) serveReaders(ctx context.Context) error {
 		return err
 	}
 	for file, uids := range readers(model, images) {
-		if uids != nil && slices.Contains(s.made, file) {
+		switch {
+		case uids == nil:
+		case slices.Contains(s.made, file):
 			if err := settings.Serve(file, uids); err != nil {
 				return err
+			}
+		case generated[file]:
+			widened, err := settings.Widen(file, uids)
+			if err != nil {
+				return err
+			}
+			if widened {
+				s.console.Line(console.OK, "secrets", filepath.Base(file)+": its readers have changed, and can read it now", 0)
 			}
 		}
 	}

@@ -321,15 +321,13 @@ func TestWizardAtATerminalWritesWhatTheOperatorConfirms(t *testing.T) {
 	}
 	w.types("y")
 	w.ends(0, "ok    config             wrote")
-	w.wrote(fmt.Sprintf(`DOMAIN=fresh.coldchain.eu
+	w.wrote(`DOMAIN=fresh.coldchain.eu
 ADMIN_EMAIL=ann@coldchain.eu
 STACK_PROJECT_ID=project-7
 STACK_PUBLISHABLE_CLIENT_KEY=publishable-7
 STACK_SECRET_SERVER_KEY=sk-9f8e7d6c5b4a
-SECRETS_UID=%d
-SECRETS_GID=%d
 UPSTREAM_TOKEN=t0ken-9f8e7d6c
-`, os.Getuid(), os.Getgid()))
+`)
 }
 
 func TestWizardAtATerminalAsksAgainForAWrongDomain(t *testing.T) {
@@ -345,13 +343,11 @@ func TestWizardAtATerminalAsksAgainForAWrongDomain(t *testing.T) {
 	w.sees("Write this?")
 	w.types("y")
 	w.ends(0, "ok    config             wrote")
-	w.wrote(knownBefore + fmt.Sprintf(`DOMAIN=xn--mnchen-3ya.coldchain.eu
+	w.wrote(knownBefore + `DOMAIN=xn--mnchen-3ya.coldchain.eu
 STACK_PROJECT_ID=project-7
 STACK_PUBLISHABLE_CLIENT_KEY=publishable-7
 STACK_SECRET_SERVER_KEY=sk-9f8e7d6c5b4a
-SECRETS_UID=%d
-SECRETS_GID=%d
-`, os.Getuid(), os.Getgid()))
+`)
 }
 
 func TestWizardAtATerminalLeavesTheFilesWhenTheSummaryIsRefused(t *testing.T) {

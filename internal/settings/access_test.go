@@ -92,6 +92,35 @@ func TestCaseG1AGeneratedSecretIsReadByItsReaders(t *testing.T) {
 	}
 }
 
+func TestASecretIsOpenedToANewReaderAndNobodyLosesIt(t *testing.T) {
+	one, two := strange(1000), strange(70)
+	for _, c := range []struct {
+		folder, mode os.FileMode
+		readers      []int
+		want         os.FileMode
+	}{
+		{0o700, 0o600, []int{one, two}, 0o644},
+		{0o700, 0o600, []int{0}, 0o600},
+		{0o700, 0o644, []int{one}, 0o644},
+		{0o700, 0o640, []int{one}, 0o640}, // its group may be the reader's
+		{0o755, 0o600, []int{one}, 0o600}, // everybody on the machine would read it
+	} {
+		path := filepath.Join(t.TempDir(), "secrets", "x")
+		write(t, path, canary, c.mode)
+		if err := os.Chmod(filepath.Dir(path), c.folder); err != nil {
+			t.Fatal(err)
+		}
+		if os.Geteuid() != 0 {
+			c.want = c.mode // then the strange readers are ourselves
+		}
+		widened, err := Widen(path, c.readers)
+		info, errStat := os.Stat(path)
+		if err != nil || errStat != nil || widened != (c.want != c.mode) || info.Mode().Perm() != c.want {
+			t.Errorf("%04o in %04o for %v: widened %v to %v, want %04o; %v", c.mode, c.folder, c.readers, widened, info.Mode(), c.want, err)
+		}
+	}
+}
+
 // TestCaseG1NoRemedyTakesASecretFromItsReader follows what is said of every mode, in both kinds of folder.
 func TestCaseG1NoRemedyTakesASecretFromItsReader(t *testing.T) {
 	one, two := strange(1000), strange(70)

@@ -319,7 +319,7 @@ func TestAddressesAreThoseThatTheProxySaw(t *testing.T) {
 		{"10.0.0.2:1234", []string{"::ffff:192.0.2.1"}, "192.0.2.1"},
 		{"10.0.0.2:1234", []string{"nobody"}, "unknown"},
 	} {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr = c.remote
 		r.Header["X-Forwarded-For"] = c.forwarded
 		if got := addressOf(r); got != c.want {
