@@ -38,7 +38,7 @@ type website struct {
 
 	mu    sync.Mutex
 	asked time.Time
-	latest
+	said  latest
 }
 
 // latest is what the API said last.
@@ -111,15 +111,15 @@ func (w *website) sensors(ctx context.Context) latest {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if time.Since(w.asked) < freshness {
-		return w.latest
+		return w.said
 	}
 	// The answer is for all that look; the one who asked may have gone.
-	w.latest = w.askAll(context.WithoutCancel(ctx))
+	w.said = w.askAll(context.WithoutCancel(ctx))
 	w.asked = time.Now()
-	if w.err != nil {
-		w.log.Error("read sensors", "error", w.err)
+	if w.said.err != nil {
+		w.log.Error("read sensors", "error", w.said.err)
 	}
-	return w.latest
+	return w.said
 }
 
 func (w *website) askAll(ctx context.Context) (all latest) {
