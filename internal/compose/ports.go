@@ -4,14 +4,17 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/moby/moby/client"
 )
 
 // Publishing is a running container that publishes TCP ports.
 type Publishing struct {
-	PID   int // of its main process, on the engine's machine
-	Ports []Port
+	PID       int // of its main process, on the engine's machine
+	StartedAt time.Time
+	Ports     []Port
+	Datagrams bool // it publishes ports of UDP or SCTP, too
 }
 
 // Port is a TCP port inside a container, and the one that it is published as.
@@ -31,10 +34,15 @@ func (p Project) PublishedPorts(ctx context.Context) (map[string]Publishing, err
 		return nil, refusal(ctx, what, err)
 	}
 	ports := map[string][]Port{}
+	datagrams := map[string]bool{}
 	for _, item := range listed.Items {
 		for _, summary := range item.Ports {
 			port := Port{Inside: summary.PrivatePort, Outside: summary.PublicPort}
-			if summary.Type == "tcp" && port.Outside != 0 && !slices.Contains(ports[item.ID], port) { // IPv4 and IPv6 are listed apart
+			switch {
+			case port.Outside == 0:
+			case summary.Type != "tcp":
+				datagrams[item.ID] = true
+			case !slices.Contains(ports[item.ID], port): // IPv4 and IPv6 are listed apart
 				ports[item.ID] = append(ports[item.ID], port)
 			}
 		}
@@ -44,7 +52,9 @@ func (p Project) PublishedPorts(ctx context.Context) (map[string]Publishing, err
 		if err != nil || answer.Container.State == nil || !answer.Container.State.Running {
 			return Publishing{}, err
 		}
-		return Publishing{PID: answer.Container.State.Pid, Ports: ports[id]}, nil
+		state := answer.Container.State
+		started, err := time.Parse(time.RFC3339Nano, state.StartedAt)
+		return Publishing{PID: state.Pid, StartedAt: started, Ports: ports[id], Datagrams: datagrams[id]}, err
 	})
 	maps.DeleteFunc(found, func(_ string, p Publishing) bool { return p.Ports == nil })
 	return found, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -36,8 +35,10 @@ const (
 
 func TestListenersAreReadFromTheKernelsTable(t *testing.T) {
 	var got []string
-	for _, l := range listeners(table(everywhere, localhost, localhost6, anywhere6, mapped, ownAddress, "nonsense", "00:1")) {
-		got = append(got, l.String())
+	for _, s := range parseTable(table(everywhere, localhost, localhost6, anywhere6, mapped, ownAddress, "nonsense", "00:1")) {
+		if s.listens {
+			got = append(got, s.local.String())
+		}
 	}
 	want := []string{"0.0.0.0:8080", "127.0.0.1:8080", "[::1]:8080", "[::]:8080", "127.0.0.1:8080", "172.18.0.3:8080"}
 	if !slices.Equal(got, want) {
@@ -55,7 +56,8 @@ func TestListenersOfThisProcessAreFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := listener.Addr().(*net.TCPAddr).AddrPort(); !slices.Contains(listeners(string(data)), want) {
+	want := listener.Addr().(*net.TCPAddr).AddrPort()
+	if !slices.ContainsFunc(parseTable(string(data)), func(s socket) bool { return s.listens && s.local == want }) {
 		t.Errorf("%s is not among them", want)
 	}
 }
@@ -75,7 +77,8 @@ func TestCaseI4PublishedPortsAreLookedAtFromInside(t *testing.T) {
 		"loopback":                 {table(localhost), 0, Failed, hidden},
 		"loopback, IPv6":           {table(localhost6), 0, Failed, hidden},
 		"loopback, mapped":         {table(mapped), 0, Failed, hidden},
-		"another port":             {table(other), 0, Unchecked, "nobody listens on port 8080, which it publishes"},
+		"another port":             {table(other), 0, Failed, "nobody listens on port 8080, which it publishes; it listens on port 80"},
+		"no port":                  {table(), 0, Failed, "nobody listens on port 8080, which it publishes"},
 		"a container without cat":  {"", 126, Unchecked, "whether anybody listens on port 8080, which it publishes, cannot be told: "},
 		"a table that is cut off":  {table(everywhere)[:200], 0, Unchecked, ""},
 		"loopback beside the port": {table("0100007F:0050", everywhere), 0, Unchecked, ""},
@@ -117,8 +120,8 @@ func TestPortOfAnotherMachinesProcessIsNotReadHere(t *testing.T) {
 	const id = "a-container-of-another-machine"
 	f := newFakeEngine(running(id))
 	f.say(table(everywhere), 0)
-	got, err := listening(t.Context(), f, id, compose.Publishing{PID: os.Getpid()})
-	if want := netip.MustParseAddrPort("0.0.0.0:8080"); err != nil || !slices.Contains(got, want) || f.execs == 0 {
+	got, err := socketsOf(t.Context(), f, id, compose.Publishing{PID: os.Getpid()})
+	if err != nil || reachOf(8080, got) != everybody || f.execs == 0 {
 		t.Errorf("%v, %v", got, err)
 	}
 }
@@ -163,14 +166,61 @@ func TestServiceThatSpeaksFirstAndHangsUpIsThere(t *testing.T) {
 
 func TestWhoListensBehindAPublishedPortIsLookedUp(t *testing.T) {
 	f := newFakeEngine(running("a"))
-	f.published = map[string]compose.Publishing{"a": {PID: -1, Ports: []compose.Port{{Inside: 8080, Outside: 80}}}}
-	for text, want := range map[string][2]bool{table(everywhere): {true, true}, table(localhost): {false, true}, table(): {false, true}} {
-		f.say(text, 0)
-		if listens, known := behind(context.Background(), f, 80); listens != want[0] || known != want[1] {
-			t.Errorf("%v, %v, want %v", listens, known, want)
+	port := compose.Port{Inside: 8080, Outside: 80}
+	f.published = map[string]compose.Publishing{"a": {PID: -1, Ports: []compose.Port{port}}}
+	const fromOutside = "   8: 030012AC:1F90 010012AC:D2F0 01 00000000:00000000 00:00000000 00000000     0        0 2 1 0 20 4 30 10 -1\n"
+	var before accepting
+	for _, c := range []struct {
+		table string
+		want  reach
+		newer bool
+	}{
+		{table(everywhere), everybody, false}, {table(everywhere) + fromOutside, everybody, true}, {table(localhost), loopbackOnly, false}, {table(), nobody, false},
+	} {
+		f.say(c.table, 0)
+		got, known := behind(context.Background(), f, 80)
+		if got.port != port || got.listens != c.want || !known || got.hasNewer(before) != c.newer {
+			t.Errorf("%+v, %v, want %+v", got, known, c)
 		}
+		before = got
 	}
 	if _, known := behind(context.Background(), f, 81); known {
 		t.Error("knows about a port that nobody publishes")
+	}
+}
+
+func TestPortThatNobodyListensOnIsNotedBesideOneThatIsOpenOrDatagrams(t *testing.T) {
+	eighty, beside := compose.Port{Inside: 80, Outside: 8000}, compose.Port{Inside: 8080, Outside: 80}
+	for name, c := range map[string]compose.Publishing{
+		"another port is open": {PID: -1, Ports: []compose.Port{eighty, beside}},
+		"datagrams":            {PID: -1, Ports: []compose.Port{beside}, Datagrams: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFakeEngine(running("a"))
+				f.published = map[string]compose.Publishing{"a": c}
+				f.say(table(other), 0)
+				report, err := ports(t.Context(), f, newReport([]Verdict{{ID: "a", State: Unchecked}}))
+				if err != nil || !report.OK || strings.Join(report.Verdicts[0].Notes, "") != "nobody listens on port 8080, which it publishes" {
+					t.Errorf("%+v, %v", report, err)
+				}
+			})
+		})
+	}
+}
+
+func TestYoungServiceMayOpenItsFirstPortLater(t *testing.T) {
+	for after, ok := range map[time.Duration]bool{40 * time.Second: true, 80 * time.Second: false} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFakeEngine(running("a"))
+			f.published = map[string]compose.Publishing{"a": {PID: -1, StartedAt: time.Now(), Ports: []compose.Port{{Inside: 8080, Outside: 80}}}}
+			f.say(table(other), 0)
+			opened := make(chan struct{})
+			go func() { defer close(opened); time.Sleep(after); f.say(table(everywhere), 0) }()
+			if report, err := ports(t.Context(), f, newReport([]Verdict{{ID: "a", State: Unchecked}})); err != nil || report.OK != ok {
+				t.Errorf("opened after %s: %+v, %v", after, report, err)
+			}
+			<-opened
+		})
 	}
 }

@@ -15,15 +15,21 @@ import (
 	"slipway/internal/compose"
 )
 
-// sockets are the kernel's tables of TCP sockets, of the network namespace of whoever reads them.
-var sockets = []string{"net/tcp6", "net/tcp"}
+// tables are the kernel's of TCP sockets, of the network namespace of whoever reads them.
+var tables = []string{"net/tcp6", "net/tcp"}
 
 var errNoTables = errors.New("its /proc/net/tcp cannot be read")
 
-// listening returns the addresses that something listens on inside a container: from the tables of its main process if that
-// runs on this machine, else by a command in the container, if it has one. Where the first table says enough about all ports
-// that the container publishes, the second is not read: the kernel goes through all sockets of the machine to make one.
-func listening(ctx context.Context, e engine, id string, c compose.Publishing) ([]netip.AddrPort, error) {
+// socket is one end of TCP inside a container: one that listens, or of a connection.
+type socket struct {
+	local, remote netip.AddrPort
+	listens       bool
+}
+
+// socketsOf returns the sockets of a container's network: from the tables of its main process if that runs on this machine,
+// else by a command in the container, if it has one. Where the first table says that all ports which the container publishes
+// are open, the second is not read: the kernel goes through all sockets of the machine to make one.
+func socketsOf(ctx context.Context, e engine, id string, c compose.Publishing) ([]socket, error) {
 	read := func(table string) (string, error) {
 		output, code, err := e.Exec(ctx, id, "cat", "/proc/"+table)
 		if err == nil && code != 0 {
@@ -37,14 +43,14 @@ func listening(ctx context.Context, e engine, id string, c compose.Publishing) (
 			return string(data), err
 		}
 	}
-	var all []netip.AddrPort
+	var all []socket
 	known := false
-	for _, table := range sockets { // without IPv6 there is one of them
+	for _, table := range tables { // without IPv6 there is one of them
 		if text, err := read(table); err == nil {
 			known = true
-			all = append(all, listeners(text)...)
+			all = append(all, parseTable(text)...)
 		}
-		if !slices.ContainsFunc(c.Ports, func(p compose.Port) bool { return reachOf(p, all) != everybody }) {
+		if len(c.Ports) > 0 && !slices.ContainsFunc(c.Ports, func(p compose.Port) bool { return reachOf(p.Inside, all) != everybody }) {
 			break
 		}
 	}
@@ -60,24 +66,26 @@ func isOurs(pid int, id string) bool {
 	return err == nil && strings.Contains(string(data), id)
 }
 
-// listeners reads the local addresses of the sockets that listen.
-func listeners(table string) []netip.AddrPort {
-	const local, state, listen = 1, 3, "0A"
-	var found []netip.AddrPort
+// parseTable reads the sockets of a table.
+func parseTable(table string) []socket {
+	const local, remote, state, listen = 1, 2, 3, "0A"
+	var found []socket
 	for line := range strings.Lines(table) {
 		fields := strings.Fields(line)
-		if len(fields) <= state || fields[state] != listen {
+		if len(fields) <= state {
 			continue
 		}
-		if address, ok := parseSocket(fields[local]); ok {
-			found = append(found, address)
+		here, okHere := parseAddress(fields[local])
+		there, okThere := parseAddress(fields[remote])
+		if okHere && okThere {
+			found = append(found, socket{here, there, fields[state] == listen})
 		}
 	}
 	return found
 }
 
-// parseSocket reads an address as the kernel writes it: 32-bit words in the byte order of the machine, in hexadecimal.
-func parseSocket(text string) (netip.AddrPort, bool) {
+// parseAddress reads an address as the kernel writes it: 32-bit words in the byte order of the machine, in hexadecimal.
+func parseAddress(text string) (netip.AddrPort, bool) {
 	host, port, _ := strings.Cut(text, ":")
 	raw, err := hex.DecodeString(host)
 	number, portErr := strconv.ParseUint(port, 16, 16)
@@ -100,16 +108,35 @@ const (
 	everybody
 )
 
-func reachOf(port compose.Port, listening []netip.AddrPort) reach {
+func reachOf(port uint16, sockets []socket) reach {
 	found := nobody
-	for _, l := range listening {
+	for _, s := range sockets {
 		switch {
-		case l.Port() != port.Inside:
-		case l.Addr().IsLoopback():
+		case !s.listens || s.local.Port() != port:
+		case s.local.Addr().IsLoopback():
 			found = max(found, loopbackOnly)
 		default:
 			found = everybody
 		}
 	}
 	return found
+}
+
+// connections are those that somebody outside the container has to the port.
+func connections(port uint16, sockets []socket) []socket {
+	return slices.DeleteFunc(slices.Clone(sockets), func(s socket) bool {
+		return s.listens || s.local.Port() != port || s.remote.Addr().IsLoopback()
+	})
+}
+
+// open are the ports that can be reached from outside the container, if they were published.
+func open(sockets []socket) []uint16 {
+	var ports []uint16
+	for _, s := range sockets {
+		if s.listens && !s.local.Addr().IsLoopback() {
+			ports = append(ports, s.local.Port())
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
 }
