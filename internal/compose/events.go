@@ -2,7 +2,6 @@ package compose
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +37,7 @@ func (p Project) Events(ctx context.Context) (<-chan Event, error) {
 			return
 		}
 		stream := docker.Events(ctx, client.EventsListOptions{ // returns when the engine has begun to answer
-			Since:   fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond()),
+			Since:   stamp(since),
 			Filters: make(client.Filters).Add("type", "container").Add("label", ProjectLabel+"="+p.Name),
 		})
 		for {

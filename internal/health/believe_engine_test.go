@@ -74,3 +74,41 @@ func TestServiceThatListensOnNoneOfItsPublishedPortsHasFailed(t *testing.T) {
 	}
 	mustFail(t, report, "web", "nobody listens on port 8080, which it publishes; it listens on port 3000")
 }
+
+func TestEngineTellsWhoDiedByItselfAndNotWhoWasStopped(t *testing.T) {
+	t.Parallel()
+	p := up(t, `
+  dies: {image: IMAGE, command: ["-exit-after", "1s", "-code", "1"], restart: always}
+  stays: {image: IMAGE}
+`)
+	events, err := p.Events(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, argv := range [][]string{{"restart", "-t", "1"}, {"kill", "-s", "HUP"}, {"start"}} {
+		if out, err := exec.Command("docker", append(argv, p.Name+"-stays-1")...).CombinedOutput(); err != nil {
+			t.Fatalf("%q: %v\n%s", argv, err, out)
+		}
+	}
+	lives := 0
+	for event := range events {
+		if event.Service == "dies" && event.Action == "start" {
+			if lives++; lives == 3 {
+				break
+			}
+		}
+	}
+	deaths, err := p.Deaths(t.Context(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	containers, err := p.Containers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range containers {
+		if got := len(deaths[c.ID]); c.Service == "dies" && got < 3 || c.Service == "stays" && got > 1 { // HUP ended it by itself
+			t.Errorf("%s: %d deaths", c.Service, got)
+		}
+	}
+}

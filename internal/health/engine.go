@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"time"
 
 	"slipway/internal/compose"
 )
@@ -10,6 +11,7 @@ import (
 type engine interface {
 	Containers(ctx context.Context) ([]compose.Container, error)
 	Events(ctx context.Context) (<-chan compose.Event, error)
+	Deaths(ctx context.Context, within time.Duration) (map[string][]time.Time, error)
 	Exec(ctx context.Context, id string, argv ...string) (output string, code int, err error)
 	Logs(ctx context.Context, id string, lines int) ([]string, error)
 	PublishedPorts(ctx context.Context) (map[string]compose.Publishing, error)

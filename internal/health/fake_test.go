@@ -25,6 +25,7 @@ type fakeEngine struct {
 	askedAt    []time.Time // when healthchecks were run
 	streams    []chan compose.Event
 	published  map[string]compose.Publishing
+	deaths     map[string][]time.Time // that the engine remembers
 }
 
 func newFakeEngine(containers ...compose.Container) *fakeEngine {
@@ -59,6 +60,10 @@ func (f *fakeEngine) Events(ctx context.Context) (<-chan compose.Event, error) {
 	}
 	f.streams = append(f.streams, stream)
 	return stream, nil
+}
+
+func (f *fakeEngine) Deaths(context.Context, time.Duration) (map[string][]time.Time, error) {
+	return f.deaths, nil
 }
 
 func (f *fakeEngine) Exec(ctx context.Context, id string, _ ...string) (string, int, error) {

@@ -13,6 +13,7 @@ const (
 	knownLoop    = 5               // as many before the wait are one, too: the next may be a minute away
 	loopRestarts = 3               // as many are a rhythm, which a life that is shorter than the others continues
 	longLife     = 5 * time.Minute // who lives for longer has a fault of another kind
+	recently     = time.Hour       // a restart from before is history
 )
 
 // ruling is what a container's watch amounts to at a moment.

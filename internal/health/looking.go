@@ -34,6 +34,13 @@ func (w *waiter) subscribe(ctx context.Context) error {
 	return nil
 }
 
+// remember asks what happened before. The engine may have forgotten it, and then the number of restarts has to do.
+func (w *waiter) remember(ctx context.Context) {
+	if deaths, err := w.engine.Deaths(ctx, recently); err == nil {
+		w.deaths = deaths
+	}
+}
+
 func (w *waiter) takeEvent(event compose.Event, open bool) {
 	now := time.Now()
 	w.nextLook = now
@@ -97,7 +104,7 @@ func (w *waiter) takeLook(ctx context.Context, f found) error {
 		present[c.ID] = true
 		known := w.watches[c.ID]
 		if known == nil {
-			known = &watch{baseline: c.RestartCount}
+			known = &watch{baseline: c.RestartCount, deaths: w.deaths[c.ID]}
 			if c.Created.After(w.begin.Add(-max(w.o.Window, loopWindow))) {
 				known.baseline = 0 // its crashes are those of what is being waited for
 			}

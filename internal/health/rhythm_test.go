@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -102,4 +103,31 @@ func TestCaseE2PrunedOneShotIsNoAlarmWhereItMayBeGone(t *testing.T) {
 			t.Errorf("a service that is to stay is gone: %+v, %v", report, err)
 		}
 	})
+}
+
+func TestServiceThatRanForWeeksAndBeganToDieIsInACrashLoop(t *testing.T) {
+	for name, c := range map[string]struct {
+		deaths int // that the engine remembers
+		loop   bool
+	}{"the engine remembers": {5, true}, "the engine has forgotten": {2, false}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const life = 100 * time.Second
+				dies := dying(life, 20, 90*time.Second)
+				dies.Created = dies.Created.Add(-3 * 7 * 24 * time.Hour)
+				f := newFakeEngine(dies)
+				f.deaths = map[string][]time.Time{}
+				for n := range c.deaths {
+					f.deaths["a"] = append(f.deaths["a"], dies.StartedAt.Add(-time.Duration(c.deaths-1-n)*life))
+				}
+				report, err := wait(t.Context(), Options{Services: map[string]Expect{"web": {}}, Recent: true, Timeout: 5 * time.Second}, f)
+				if err != nil || report.OK == c.loop || strings.HasPrefix(report.Verdicts[0].Reason, "crash loop: ") != c.loop {
+					t.Fatalf("%+v, %v", report, err)
+				}
+				if noted := slices.Equal(report.Verdicts[0].Notes, []string{"restarted 20 times, the last time 1m30s ago"}); noted == c.loop {
+					t.Errorf("%q", report.Verdicts[0].Notes)
+				}
+			})
+		})
+	}
 }

@@ -71,10 +71,14 @@ func (w *waiter) ruleService(service string, watches []*watch, now time.Time, ex
 		if expired && r.state == Waiting {
 			r = w.expired(r, now)
 		}
-		verdicts = append(verdicts, Verdict{
+		v := Verdict{
 			Service: service, Container: watch.latest.Name, ID: watch.latest.ID, State: r.state, Reason: r.reason,
 			Passes: watch.passes, Checks: slices.Clone(watch.checks),
-		})
+		}
+		if v.State == Healthy || v.State == Unchecked {
+			v.Notes = watch.notes(now)
+		}
+		verdicts = append(verdicts, v)
 		dead = append(dead, r.state == Failed && r.notRunning)
 	}
 	countDead(verdicts, dead, expect.Replicas)

@@ -41,6 +41,7 @@ type waiter struct {
 	engine  engine
 	begin   time.Time
 	watches map[string]*watch
+	deaths  map[string][]time.Time // from before the wait, of each container
 
 	events     <-chan compose.Event
 	subscribed time.Time
@@ -81,6 +82,7 @@ func (w *waiter) run(ctx context.Context) (Report, error) {
 	if err := w.subscribe(beside); err != nil {
 		return Report{}, err
 	}
+	w.remember(beside)
 	for {
 		now := time.Now()
 		if w.judge(now) {

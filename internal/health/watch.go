@@ -24,9 +24,10 @@ const (
 // watch is all that is known about one container during a wait.
 type watch struct {
 	latest   compose.Container
-	baseline int       // its RestartCount when the wait began
-	seen     time.Time // when this life of it was first seen
-	looked   time.Time // when the newest look at it began
+	baseline int         // its RestartCount when the wait began
+	deaths   []time.Time // from before the wait, as far as the engine remembers
+	seen     time.Time   // when this life of it was first seen
+	looked   time.Time   // when the newest look at it began
 
 	end      end       // how its last life ended
 	oom      bool      // the engine reported an OOM kill in this life
@@ -215,12 +216,26 @@ func (w *watch) began() time.Time { return earlier(w.latest.StartedAt, w.seen) }
 // restarts are those since the wait began.
 func (w *watch) restarts() int { return w.latest.RestartCount - w.baseline }
 
-// meanLife is how long the earlier lives of the container lasted; zero if this is its first.
+// meanLife is how long the earlier lives of the container lasted; zero if this is its first. Its last ones tell more than all
+// of them, where the engine remembers their ends: one that ran for weeks may have begun to die a minute ago.
 func (w *watch) meanLife() time.Duration {
 	if w.latest.RestartCount == 0 {
 		return 0
 	}
-	return w.latest.StartedAt.Sub(w.latest.Created) / time.Duration(w.latest.RestartCount)
+	mean := w.latest.StartedAt.Sub(w.latest.Created) / time.Duration(w.latest.RestartCount)
+	if n := len(w.deaths); n >= loopRestarts {
+		mean = min(mean, w.deaths[n-1].Sub(w.deaths[n-loopRestarts])/(loopRestarts-1))
+	}
+	return mean
+}
+
+// notes are what is worth a look though the container is well now.
+func (w *watch) notes(now time.Time) []string {
+	life := now.Sub(w.began())
+	if w.latest.RestartCount < loopRestarts || life >= recently {
+		return nil
+	}
+	return []string{fmt.Sprintf("restarted %d times, the last time %s ago", w.latest.RestartCount, seconds(life))}
 }
 
 // earlier returns the earlier of two times: one may be of another machine's clock.
