@@ -8,7 +8,8 @@
 # With one it does that alone; this is how Slipway calls it.
 #
 # Exit codes: 0 done; 2 usage; 3 refused, nothing was touched; 4 the stack is not
-# healthy; 11 another deployment holds the lock; else that of the command that failed.
+# healthy; 11 another deployment holds the lock; 12 a job still runs at its limit; else
+# that of the command that failed.
 set -euo pipefail
 
 HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
@@ -20,6 +21,8 @@ source "$HERE/lib/compose.sh"
 source "$HERE/lib/backup.sh"
 # shellcheck source=lib/rehearsal.sh
 source "$HERE/lib/rehearsal.sh"
+
+TIMED_OUT=124 # of timeout(1)
 
 usage() {
     cat <<'USAGE'
@@ -55,6 +58,9 @@ a slash is in the backups of STATE_DIR. Stop what writes before a restore.
 
 In the eight steps, a backup precedes the migration: of the PostgreSQL that the job
 depends on, or as the job's label slipway.backup says: "KIND SERVICE".
+
+A job is waited for as long as its label slipway.limit says (default: 1h). One that still
+runs then is not stopped, as it may be half done; the next migrate waits for it again.
 
 environment:
   DESTINATION   local (default), production, …: which overlay and env file
@@ -141,8 +147,9 @@ step_migrate() {
 # behind COMMAND. It is detached and has a name of its own: a run that was killed
 # leaves it going, the engine refuses a second one, and the next run adopts it.
 run_job() {
-    local job=$1 container=$COMPOSE_PROJECT_NAME-$1 live
+    local job=$1 container=$COMPOSE_PROJECT_NAME-$1 live limit
     shift
+    limit=$(job_limit "$job")
     clear_job "$job" "$container"
     live=$(live_jobs "$job")
     if [[ -n $live ]]; then
@@ -152,15 +159,23 @@ run_job() {
         "$@"
         run_alone "$job" --detach --name "$container" >/dev/null
     fi
-    finish_job "$job" "$container"
+    finish_job "$job" "$container" "$limit"
 }
 
-# finish_job JOB CONTAINER: waits for its end, and leaves with its exit code if it failed.
+# finish_job JOB CONTAINER LIMIT: waits for its end, for LIMIT seconds, and leaves with
+# its exit code if it failed. It is not stopped at the limit: what it has begun, only it
+# can finish.
 finish_job() {
-    local job=$1 container=$2 code
+    local job=$1 container=$2 limit=$3 end=$((SECONDS + $3)) left code asked=0
     # A log that cannot be read does not decide whether the job succeeded.
-    docker logs --follow --tail 20 "$container" >&2 || note "migrate: the log of $job cannot be read"
-    code=$(docker wait "$container")
+    timeout --foreground "$limit" docker logs --follow --tail 20 "$container" >&2 || asked=$?
+    ((asked == 0 || asked == TIMED_OUT)) || note "migrate: the log of $job cannot be read"
+    left=$((end > SECONDS ? end - SECONDS : 1))
+    asked=0
+    code=$(timeout --foreground "$left" docker wait "$container") || asked=$?
+    ((asked != TIMED_OUT)) ||
+        fail 12 "$job still runs after its limit of $(in_words "$limit"). It was not stopped; docker logs --follow $container shows it"
+    ((asked == 0)) || fail "$asked" "the end of $job cannot be awaited"
     ((code == 0)) || fail "$code" "$job ended with exit code $code; its container is kept"
     docker rm "$container" >/dev/null
 }
@@ -292,7 +307,7 @@ step_down() {
 # migrate_all: by hand nobody else starts the databases, waits for them and has them
 # backed up, or looks whether what still runs knows the newest migrations.
 migrate_all() {
-    local job jobs list older
+    local job jobs list older limit
     local -a databases
     jobs=$(job_names)
     for job in $jobs; do
@@ -302,10 +317,11 @@ migrate_all() {
             step_start "${databases[@]}"
             "$HERE/health-check.sh" wait "${HEALTH_TIMEOUT:-300}" "${databases[@]}"
         fi
+        limit=$(job_limit "$job")
         older=$(older_job "$job")
         while [[ -n $older ]]; do
             note "migrate: $job of another image still runs; waiting for it, to migrate behind it"
-            finish_job "$job" "$older"
+            finish_job "$job" "$older" "$limit"
             older=$(older_job "$job")
         done
         run_job "$job" back_up_before "$job"

@@ -5,30 +5,39 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"net/http"
 	"syscall"
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
+	"slipway/internal/health"
 )
 
 // category is the kind of a failure, with advice to go with it: REQUIREMENTS, row ERRORS.
 type category string
 
 const (
-	transient     category = "transient network"
-	permission    category = "permission"
-	resources     category = "resources"
-	signalled     category = "signal"
-	configuration category = "configuration"
-	unknown       category = "unknown"
+	transient      category = "transient network"
+	rateLimit      category = "rate limit"
+	serverError    category = "server error"
+	authentication category = "authentication"
+	permission     category = "permission"
+	resources      category = "resources"
+	signalled      category = "signal"
+	timeLimit      category = "time limit"
+	configuration  category = "configuration"
+	unknown        category = "unknown"
 )
 
 var guidance = map[category]string{
-	transient:     "the network or a registry did not answer; the same command may pass later",
-	permission:    "run as root, or as a member of the group docker who owns the state directory",
-	resources:     "free memory or disk, then run it again; docker system df shows what images take",
-	signalled:     "a signal ended it, not its own error; the run resumes where it was",
-	configuration: "a setting or a compose file is wrong",
+	transient:      "the network did not answer; the same command may pass later",
+	rateLimit:      "too much was asked in too short a time; wait, and run it again",
+	serverError:    "what was asked has a fault of its own; its log says more, and the same command may pass later",
+	authentication: "what was asked wants to know who asks: log in, or correct the credentials",
+	permission:     "run as root, or as a member of the group docker who owns the state directory",
+	resources:      "free memory or disk, then run it again; docker system df shows what images take",
+	signalled:      "a signal ended it, not its own error; the run resumes where it was",
+	configuration:  "a setting or a compose file is wrong",
 }
 
 // Exit codes of a shell and of Docker that name a kind of failure: 126 cannot be executed, 127 is not there, 128+n ended
@@ -44,11 +53,14 @@ func (s *session) category(ctx context.Context, err error) category {
 	var script *scriptError
 	var pulled *pullError
 	var known *checkpoints.Fault
+	var late *lateJobError
 	switch {
 	case errors.As(err, &known): // the step that failed has decided it
 		return category(known.Category)
 	case errors.As(err, &pulled):
 		return pulled.category()
+	case errors.As(err, &late):
+		return timeLimit
 	case errors.Is(err, context.Canceled):
 		return signalled
 	case errors.Is(err, compose.ErrNoDocker):
@@ -77,13 +89,31 @@ var errnos = map[syscall.Errno]category{
 	syscall.ENOENT: configuration, syscall.EISDIR: configuration, syscall.ENOTDIR: configuration,
 }
 
+// categoryOfStatus is the category of an answer of HTTP that is no success.
+func categoryOfStatus(status int) category {
+	switch {
+	case status == http.StatusTooManyRequests:
+		return rateLimit
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return authentication
+	case status == http.StatusRequestTimeout:
+		return transient
+	case status >= http.StatusInternalServerError:
+		return serverError
+	}
+	return configuration
+}
+
 // categoryOf is the category of an error of a call from Go. An errno tells more than the kind of call around it: each
 // satisfies net.Error, too.
 func categoryOf(err error) category {
 	var errno syscall.Errno
 	var network net.Error
 	var name *net.DNSError
+	var status *health.StatusError
 	switch {
+	case errors.As(err, &status):
+		return categoryOfStatus(status.Code)
 	case errors.As(err, &name):
 		return transient
 	case errors.As(err, &errno):

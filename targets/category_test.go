@@ -64,6 +64,7 @@ func TestCaseEWhatHasNoErrnoIsJudgedByWhatItIs(t *testing.T) {
 func TestCaseE1TheAnswerThatDecidesIsTheOneThatWillNotChange(t *testing.T) {
 	t.Parallel()
 	busy := registry.Answer{Image: "h/a:1", Host: "h", Status: 503}
+	spent := registry.Answer{Image: "h/f:1", Host: "h", Status: 429}
 	gone := registry.Answer{Image: "h/b:1", Host: "h", Status: 404}
 	shut := registry.Answer{Image: "h/c:1", Host: "h", Status: 401}
 	away := registry.Answer{Image: "x/d:1", Host: "x", Err: &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}}
@@ -73,11 +74,12 @@ func TestCaseE1TheAnswerThatDecidesIsTheOneThatWillNotChange(t *testing.T) {
 		want    category
 		again   bool
 	}{
-		{[]registry.Answer{busy}, transient, true},
-		{[]registry.Answer{here, busy}, transient, true},
+		{[]registry.Answer{busy}, serverError, true},
+		{[]registry.Answer{here, busy}, serverError, true},
+		{[]registry.Answer{here, spent}, rateLimit, true},
 		{[]registry.Answer{away, here}, transient, true},
 		{[]registry.Answer{busy, gone}, configuration, false},
-		{[]registry.Answer{away, shut}, permission, false},
+		{[]registry.Answer{away, shut}, authentication, false},
 		{[]registry.Answer{here}, unknown, true},
 		{nil, unknown, false},
 	} {

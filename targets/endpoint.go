@@ -2,6 +2,7 @@ package targets
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/template"
+
+	"slipway/internal/health"
 )
 
 // placeholders stand for a setting that nobody knows yet: a host or a port, a scheme, the beginning of a URL. A declaration
@@ -102,4 +105,57 @@ func expand(text string, values func(string) (string, bool)) (string, error) {
 		}
 	}
 	return template.Substitute(text, values)
+}
+
+// verifyAddresses asks the addresses from outside.
+func (s *session) verifyAddresses(ctx context.Context) ([]health.Answer, error) {
+	env, err := s.values()
+	if err != nil {
+		return nil, err
+	}
+	var addresses []health.Address
+	for _, a := range s.dest.Addresses {
+		url, err := expand(a.URL, env)
+		if err != nil {
+			return nil, fmt.Errorf("address %s: %w", a.Name, err)
+		}
+		via, err := expand(a.Via, env)
+		if err != nil {
+			return nil, fmt.Errorf("address %s: %w", a.Name, err)
+		}
+		addresses = append(addresses, health.Address{Name: a.Name, URL: url, Want: a.Ready, Via: via, InsecureCA: s.private(), Project: s.project})
+	}
+	tell, done := s.answers(ctx)
+	defer done()
+	return health.Ask(ctx, addresses, s.options.passes, tell), nil
+}
+
+func answersError(answers []health.Answer) error {
+	text := ""
+	for _, a := range answers {
+		if !a.OK {
+			text += "\n  " + a.Name + ": " + a.Reason
+		}
+	}
+	if text == "" {
+		return nil
+	}
+	return fmt.Errorf("the stack does not answer from outside:%s", text)
+}
+
+// answersHints say what to do about addresses that do not answer, one for each kind of failure.
+func answersHints(answers []health.Answer) []string {
+	advice := map[category]string{
+		transient:      "nobody answers there: look whether the port is published, and at what stands before the service",
+		rateLimit:      "the service limits how often it is asked (429): leave the address that is asked out of the limit, or ask it once: -passes=1",
+		serverError:    "the service answers, with a fault of its own (5xx): " + command("logs") + " SERVICE",
+		authentication: "the address wants to know who asks (401, 403): declare one that answers without a login",
+	}
+	var hints []string
+	for _, a := range answers {
+		if hint := advice[categoryOf(a.Err)]; !a.OK && hint != "" && !slices.Contains(hints, hint) {
+			hints = append(hints, hint)
+		}
+	}
+	return hints
 }

@@ -2,8 +2,11 @@ package targets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
@@ -48,13 +51,76 @@ func (s *session) migrate() checkpoints.Step {
 				return "", err
 			}
 			if older {
-				if err := s.script(ctx, "deploy.sh", "migrate", database.Job); err != nil {
+				if err := s.runJob(ctx); err != nil {
 					return "", err
 				}
 			}
-			return "applied by " + database.Job, s.script(ctx, "deploy.sh", "migrate", database.Job)
+			return "applied by " + database.Job, s.runJob(ctx)
 		},
 	}
+}
+
+// runJob runs the job, or waits for the one that runs, no longer than its limit.
+func (s *session) runJob(ctx context.Context) error {
+	err := s.script(ctx, "deploy.sh", "migrate", s.dest.Database.Job)
+	var script *scriptError
+	if !errors.As(err, &script) || script.ExitCode != exitJobRuns {
+		return err
+	}
+	late := &lateJobError{job: s.dest.Database.Job, script: script}
+	if model, err := s.model(ctx); err == nil {
+		late.limit, _ = model.Services[late.job].Limit()
+	}
+	if containers, err := s.project.Containers(ctx); err == nil {
+		for _, c := range s.liveJobs(containers) {
+			late.containers = append(late.containers, c.Name)
+		}
+	}
+	return late
+}
+
+// exitJobRuns is how deploy.sh says that a job still runs at its limit.
+const exitJobRuns = 12
+
+// lateJobError is a job that still runs at its limit. It is not stopped: a migration that is cut short may be half done, and
+// nobody but itself knows.
+type lateJobError struct {
+	job        string
+	limit      time.Duration
+	containers []string
+	script     *scriptError
+}
+
+func (e *lateJobError) Error() string {
+	text := fmt.Sprintf("%s still runs after its limit of %s and was not stopped; no step behind it has begun", e.job, shortly(e.limit))
+	for _, line := range e.script.Tail {
+		text += "\n  | " + line
+	}
+	return text
+}
+
+func (e *lateJobError) Unwrap() error { return e.script }
+
+// Hints say how to go on, the harmless way first.
+func (e *lateJobError) Hints() []string {
+	names := strings.Join(e.containers, " ")
+	return []string{
+		"the next deployment waits for it again: " + command("deploy"),
+		"give it more time with a label of " + e.job + " in the compose file: " + compose.LimitLabel + ": " + shortly(2*e.limit),
+		"if it hangs, end it: docker stop " + names + "   (what it has done by then may be half of a migration; " + command("restore") + " lists the backups)",
+	}
+}
+
+// shortly is a duration without the parts that are nothing: 1h, not 1h0m0s.
+func shortly(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // networksFirst removes the networks of the job that are to be made anew, and stops who is in them: Compose would make them

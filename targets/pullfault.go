@@ -51,14 +51,10 @@ func final(a registry.Answer) bool { return a.Status != 0 && !a.There() && !a.Bu
 func (e *pullError) category() category {
 	a, ok := e.telling()
 	switch {
-	case !ok:
+	case !ok || a.There():
 		return unknown
-	case a.Busy():
-		return transient
-	case a.Forbidden():
-		return permission
-	case final(a):
-		return configuration
+	case a.Status != 0:
+		return categoryOfStatus(a.Status)
 	case a.Err != nil:
 		return categoryOf(a.Err)
 	}
@@ -110,5 +106,5 @@ func (e *pullError) Hints() []string {
 	case final(a):
 		return []string{"look with: docker pull " + a.Image}
 	}
-	return []string{guidance[transient]}
+	return []string{guidance[e.category()]}
 }

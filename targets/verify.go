@@ -41,6 +41,7 @@ type verified struct {
 	Services  []health.Verdict `json:"services"`
 	Addresses []health.Answer  `json:"addresses"`
 	Checks    []host.Finding   `json:"checks"`
+	nothing   bool             // is there that could be well
 }
 
 func verify(ctx context.Context) error {
@@ -58,7 +59,7 @@ func verify(ctx context.Context) error {
 			return "", err
 		}
 		s.found = &found
-		return fmt.Sprintf("%s, %s, %s", console.Count(len(found.Services), "container"), console.Count(len(found.Addresses), "address"),
+		return fmt.Sprintf("%s, %s, %s", console.Count(found.containers(), "container"), console.Count(len(found.Addresses), "address"),
 			times(s.options.passes)), nil
 	})
 }
@@ -106,7 +107,22 @@ func (s *session) verified(ctx context.Context) (verified, error) {
 	for _, a := range found.Addresses {
 		found.OK = found.OK && a.OK
 	}
+	if s.target == "verify" && found.containers() == 0 { // a deployment may be asked to run nothing
+		found.nothing = true
+		found.OK = false
+	}
 	return found, nil
+}
+
+// containers is how many of them were found.
+func (v verified) containers() int {
+	count := 0
+	for _, service := range v.Services {
+		if service.ID != "" {
+			count++
+		}
+	}
+	return count
 }
 
 // outside are the looks at what surrounds the stack: room on the disk and, where it has a domain, certificate and DNS.
@@ -140,7 +156,15 @@ func (v verified) failure(ctx context.Context) error {
 		return fail(ctx, exitFailed, fmt.Errorf("verify: %w", err), unwell.hint())
 	}
 	if err := answersError(v.Addresses); err != nil {
-		return fail(ctx, exitFailed, fmt.Errorf("verify: %w", err), command("status"))
+		return fail(ctx, exitFailed, fmt.Errorf("verify: %w", err), append(answersHints(v.Addresses), command("status"))...)
+	}
+	if v.nothing {
+		why := errors.New("verify: project " + v.Project + " has no container, so that there is nothing that could be well")
+		if len(v.Services) == 0 {
+			return fail(ctx, exitFailed, fmt.Errorf("%w: every service is scaled to nothing, or its profile is off", why),
+				"COMPOSE_PROFILES and the replicas in the compose files decide what is to run")
+		}
+		return fail(ctx, exitFailed, why, command("deploy"))
 	}
 	if failed := host.Failed(v.Checks); len(failed) > 0 {
 		return fail(ctx, exitFailed, fmt.Errorf("verify: %w", findingsError(failed)))
@@ -190,48 +214,12 @@ func (s *session) verifyServices(ctx context.Context) (health.Report, error) {
 	})
 }
 
-// verifyAddresses asks the addresses from outside.
-func (s *session) verifyAddresses(ctx context.Context) ([]health.Answer, error) {
-	env, err := s.values()
-	if err != nil {
-		return nil, err
-	}
-	var addresses []health.Address
-	for _, a := range s.dest.Addresses {
-		url, err := expand(a.URL, env)
-		if err != nil {
-			return nil, fmt.Errorf("address %s: %w", a.Name, err)
-		}
-		via, err := expand(a.Via, env)
-		if err != nil {
-			return nil, fmt.Errorf("address %s: %w", a.Name, err)
-		}
-		addresses = append(addresses, health.Address{Name: a.Name, URL: url, Want: a.Ready, Via: via, InsecureCA: s.private(), Project: s.project})
-	}
-	tell, done := s.answers(ctx)
-	defer done()
-	return health.Ask(ctx, addresses, s.options.passes, tell), nil
-}
-
 // times is how often in a row something was well.
 func times(n int) string {
 	if n == 1 {
 		return "once"
 	}
 	return fmt.Sprintf("%d times", n)
-}
-
-func answersError(answers []health.Answer) error {
-	text := ""
-	for _, a := range answers {
-		if !a.OK {
-			text += "\n  " + a.Name + ": " + a.Reason
-		}
-	}
-	if text == "" {
-		return nil
-	}
-	return fmt.Errorf("the stack does not answer from outside:%s", text)
 }
 
 // values are the settings as the env file and the environment give them; the environment wins, as in Compose.

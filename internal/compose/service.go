@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,12 @@ import (
 
 // JobLabel marks a service with restart "no" as one that ends: a one-shot.
 const JobLabel = "slipway.job"
+
+// LimitLabel says for how long a job is waited for; LimitDefault is for one that has none.
+const (
+	LimitLabel   = "slipway.limit"
+	LimitDefault = time.Hour
+)
 
 // Service is one service or job of a Model: what the files say, the name of its image filled in, and what follows from it.
 type Service struct {
@@ -29,6 +36,22 @@ func (s Service) Replicas() int { return s.GetScale() }
 func (s Service) HasHealthcheck() bool {
 	h := s.HealthCheck
 	return h != nil && !h.Disable && len(h.Test) > 0 && h.Test[0] != "NONE"
+}
+
+// wholeDuration is what scripts/lib/compose.sh can read, too.
+var wholeDuration = regexp.MustCompile(`^(\d+h)?(\d+m)?(\d+s)?$`)
+
+// Limit is for how long the job is waited for.
+func (s Service) Limit() (time.Duration, error) {
+	text := s.Labels[LimitLabel]
+	if text == "" {
+		return LimitDefault, nil
+	}
+	limit, err := time.ParseDuration(text)
+	if err != nil || limit < time.Second || !wholeDuration.MatchString(text) {
+		return 0, fmt.Errorf("label %s of %s: %q is no duration such as 90s, 30m or 2h", LimitLabel, s.Name, text)
+	}
+	return limit, nil
 }
 
 // once reports whether a container that ended is left as it is.

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -47,9 +48,15 @@ type Answer struct {
 	URL     string        `json:"url"`
 	OK      bool          `json:"ok"`
 	Reason  string        `json:"reason,omitempty"` // like "GET /health: 503"
+	Err     error         `json:"-"`                // the newest, as it was met
 	Passes  int           `json:"passes"`           // consecutive
 	Took    time.Duration `json:"-"`                // until the verdict
 }
+
+// StatusError is an answer of HTTP with another status than the one that is wanted.
+type StatusError struct{ Code int }
+
+func (e *StatusError) Error() string { return strconv.Itoa(e.Code) }
 
 // Ask asks all the addresses at once, each until it has given the right answer as often in a row as passes says, or ctx
 // ends. Progress, which may be nil, is called one at a time, when an answer's outcome or reason changes.
@@ -81,7 +88,7 @@ func (a Address) ask(ctx context.Context, passes int, tell func(Answer)) Answer 
 		err := a.try(ctx)
 		if ctx.Err() != nil && err != nil {
 			if answer.Reason == "" || answer.Reason == "not asked" { // cut off in the middle of its first try
-				answer.Reason = err.Error()
+				answer.Reason, answer.Err = err.Error(), err
 			}
 			answer.Took = time.Since(begin)
 			return answer
@@ -89,11 +96,11 @@ func (a Address) ask(ctx context.Context, passes int, tell func(Answer)) Answer 
 		before := answer
 		if err == nil {
 			answer.Passes++
-			answer.Reason = ""
+			answer.Reason, answer.Err = "", nil
 			answer.OK = answer.Passes >= passes
 			pause = passPause
 		} else {
-			answer.Passes, answer.Reason = 0, err.Error()
+			answer.Passes, answer.Reason, answer.Err = 0, err.Error(), err
 		}
 		answer.Took = time.Since(begin)
 		if answer.OK != before.OK || answer.Reason != before.Reason {
@@ -248,7 +255,7 @@ func (a Address) get(ctx context.Context) error {
 	switch {
 	case a.Status != 0 && response.StatusCode != a.Status,
 		a.Status == 0 && response.StatusCode/100 != 2:
-		return fmt.Errorf("%d", response.StatusCode)
+		return &StatusError{response.StatusCode}
 	case err != nil:
 		return fmt.Errorf("read the body: %w", plain(err))
 	case !strings.Contains(string(body), a.Want):

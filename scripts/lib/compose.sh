@@ -201,6 +201,27 @@ backup_of() {
             select(length == 1) | "postgres \(.[0])")'
 }
 
+# job_limit JOB: for how many seconds JOB is waited for: what its label slipway.limit
+# says, else an hour.
+job_limit() {
+    local limit seconds=0
+    limit=$(model_with_jobs | jq --raw-output --arg job "$1" '(.services[$job] // .jobs[$job]).labels["slipway.limit"] // ""')
+    if [[ ${limit:=1h} =~ ^(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?$ ]]; then
+        seconds=$((10#0${BASH_REMATCH[2]} * 3600 + 10#0${BASH_REMATCH[4]} * 60 + 10#0${BASH_REMATCH[6]}))
+    fi
+    ((seconds > 0)) || fail 3 "label slipway.limit of $1: \"$limit\" is no duration such as 90s, 30m or 2h"
+    printf '%d\n' "$seconds"
+}
+
+# in_words SECONDS: a duration as people write it.
+in_words() {
+    local hours=$(($1 / 3600)) minutes=$(($1 % 3600 / 60)) seconds=$(($1 % 60)) words=
+    ((hours == 0)) || words=${hours}h
+    ((minutes == 0)) || words+=${minutes}m
+    ((seconds == 0)) || words+=${seconds}s
+    printf '%s\n' "$words"
+}
+
 model_with_jobs() {
     jobs_as_services
     COMPOSE_PROFILES=${COMPOSE_PROFILES:+$COMPOSE_PROFILES,}jobs ask_compose config --format json
