@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +32,7 @@ func newBareMachine(t *testing.T) *bareMachine {
 	t.Helper()
 	m := &bareMachine{t: t, root: t.TempDir(), bin: t.TempDir(), state: t.TempDir(), uid: "0"}
 	for _, name := range []string{
-		"bash", "sh", "env", "cat", "cp", "chmod", "dirname", "grep", "install", "ls", "mkdir", "mktemp", "mv", "paste",
+		"bash", "sh", "env", "cat", "cp", "chmod", "dirname", "grep", "install", "ls", "mkdir", "mktemp", "mv", "paste", "readlink",
 		"rm", "sed", "setsid", "sleep", "sort", "stat", "tail", "timeout", "touch",
 	} {
 		found, err := exec.LookPath(name)
@@ -83,9 +85,22 @@ done`
 	m.packages("ufw", "ufw", `rules=$SYSTEM_ROOT/etc/ufw
 mkdir -p "$rules"
 case $* in
-    allow*) printf '### tuple ### allow tcp %s 0.0.0.0/0 any 0.0.0.0/0 in\n' "${2%/tcp}" >>"$rules/user.rules" ;;
+    allow*)
+        printf '### tuple ### allow tcp %s 0.0.0.0/0 any 0.0.0.0/0 in\n' "${2%/tcp}" >>"$rules/user.rules"
+        printf -- '-A ufw-user-input -p tcp --dport %s -j ACCEPT\n\n' "${2%/tcp}" >>"$rules/user.rules"
+        ;;
+    prepend*)
+        touch "$rules/user.rules"
+        { printf '### tuple ### allow tcp %s 0.0.0.0/0 any %s in\n-A ufw-user-input -p tcp -s %s --dport %s -j ACCEPT\n\n' "${10}" "$6" "$6" "${10}"
+          cat "$rules/user.rules"; } >"$rules/new"
+        mv "$rules/new" "$rules/user.rules"
+        ;;
     *enable) printf 'ENABLED=yes\n' >"$rules/ufw.conf" ;;
+    *disable) printf 'ENABLED=no\n' >"$rules/ufw.conf" ;;
 esac`)
+	m.quiet("iptables", "")
+	m.write("run/.keep", "")
+	m.sockets("LISTEN 2222")
 	m.packages("fail2ban", "fail2ban-client", `mkdir -p "$SYSTEM_ROOT/var/run/fail2ban"
 printf '%s\n' "$TEST_PID" >"$SYSTEM_ROOT/var/run/fail2ban/fail2ban.pid"`)
 	m.candidate("cgroupfs-mount", "1.4")
@@ -155,6 +170,39 @@ func (m *bareMachine) exists(t *testing.T, path string) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(m.root, path)); err != nil {
 		t.Error(err)
+	}
+}
+
+// sockets are those of the machine, as "LISTEN PORT" or "PORT ADDRESS:PORT" of a connection. They are sshd's.
+func (m *bareMachine) sockets(sockets ...string) {
+	m.t.Helper()
+	table := "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+	m.write("proc/100/comm", "sshd-session\n")
+	for i, text := range sockets {
+		var here uint16
+		there := netip.MustParseAddrPort("0.0.0.0:0")
+		state := 0x0A
+		if _, err := fmt.Sscanf(text, "LISTEN %d", &here); err != nil {
+			var remote string
+			if _, err := fmt.Sscanf(text, "%d %s", &here, &remote); err != nil {
+				m.t.Fatal(err)
+			}
+			there, state = netip.MustParseAddrPort(remote), 1
+		}
+		a := there.Addr().As4()
+		table += fmt.Sprintf("   %d: 00000000:%04X %02X%02X%02X%02X:%04X %02X 00000000:00000000 00:00000000 00000000     0        0 %d 1 0 100 0 0 10 0\n",
+			i, here, a[3], a[2], a[1], a[0], there.Port(), state, 500+i)
+		link := filepath.Join(m.root, "proc/100/fd", fmt.Sprint(i))
+		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+			m.t.Fatal(err)
+		}
+		if err := os.Symlink(fmt.Sprintf("socket:[%d]", 500+i), link); err != nil && !errors.Is(err, fs.ErrExist) {
+			m.t.Fatal(err)
+		}
+	}
+	m.write("proc/net/tcp.new", table)
+	if err := os.Rename(filepath.Join(m.root, "proc/net/tcp.new"), filepath.Join(m.root, "proc/net/tcp")); err != nil {
+		m.t.Fatal(err)
 	}
 }
 

@@ -21,6 +21,8 @@ source "$HERE/lib/apt.sh"
 source "$HERE/lib/engine.sh"
 # shellcheck source=lib/plugins.sh
 source "$HERE/lib/plugins.sh"
+# shellcheck source=lib/ssh.sh
+source "$HERE/lib/ssh.sh"
 # shellcheck source=lib/firewall.sh
 source "$HERE/lib/firewall.sh"
 # shellcheck source=lib/fail2ban.sh

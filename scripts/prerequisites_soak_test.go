@@ -40,6 +40,7 @@ func TestPlainDebianGetsEverythingOnce(t *testing.T) {
 
 	// Both runs are in one namespace, because the engine ends with it.
 	out := d.run(t, "alone", `echo 'Port 2222' >>/etc/ssh/sshd_config
+/usr/sbin/sshd # the firewall is refused without a listener
 parts='tools engine compose buildx firewall fail2ban'
 bash /slipway/scripts/prerequisites.sh $parts 2>&1
 find /etc /usr/local -newer /etc/ssh/sshd_config -type f | sort | xargs stat -c '%n %y' >/before

@@ -147,45 +147,6 @@ func TestAptLockIsWaitedFor(t *testing.T) {
 	m.called(t, "apt-get", "install jq")
 }
 
-func TestSSHPortsAreAllowedBeforeTheFirewallIsEnabled(t *testing.T) {
-	m := newBareMachine(t)
-	m.env = append(m.env, "SSH_CONNECTION=192.0.2.1 50000 192.0.2.2 2022")
-	m.prerequisites("firewall").exits(t, 0)
-	calls := m.calls()
-	enable := strings.Index(calls, "ufw --force enable")
-	for _, port := range []string{"2222", "2022", "80", "443"} {
-		allow := strings.Index(calls, "ufw allow "+port+"/tcp")
-		if allow < 0 || allow > enable {
-			t.Errorf("port %s is not allowed before ufw is enabled:\n%s", port, calls)
-		}
-	}
-	m.forget()
-	second := m.prerequisites("firewall")
-	second.exits(t, 0)
-	second.says(t, "firewall: nothing to do (open: 2022 2222 80 443)")
-	m.notCalled(t, "ufw")
-}
-
-func TestFirewallThatCannotAllowSSHIsNotEnabled(t *testing.T) {
-	m := newBareMachine(t)
-	m.command("ufw", `[[ $1 != allow ]]`)
-	m.prerequisites("firewall").exits(t, 1)
-	m.called(t, "ufw", "allow 2222/tcp")
-	if strings.Contains(m.calls(), "enable") {
-		t.Error("ufw was enabled with SSH closed")
-	}
-}
-
-func TestSSHRuleOfTheOperatorIsLeftAsItIs(t *testing.T) {
-	m := newBareMachine(t)
-	m.write("etc/ufw/ufw.conf", "ENABLED=no\n")
-	m.write("etc/ufw/user.rules", "### tuple ### allow tcp 2222 0.0.0.0/0 any 192.0.2.7 in\n")
-	m.prerequisites("firewall").exits(t, 0)
-	if strings.Contains(m.calls(), "allow 2222") {
-		t.Error("SSH was opened to the world")
-	}
-}
-
 func TestFail2banWatchesTheSSHPort(t *testing.T) {
 	m := newBareMachine(t)
 	m.prerequisites("fail2ban").exits(t, 0)

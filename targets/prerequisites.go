@@ -16,7 +16,8 @@ import (
 // Prerequisites installs what this machine lacks: the engine, Compose, buildx, jq and curl; in production a firewall and fail2ban.
 //
 // On Debian and Ubuntu, as root. Anywhere else it changes nothing and lists the commands to run. Each part has a
-// checkpoint and is looked at again, so that a second run installs nothing and says so. Nothing is ever removed.
+// checkpoint and is looked at again, so that a second run installs nothing and says so. Nothing is ever removed. Over SSH,
+// the firewall stays on only if one more SSH connection comes in from there within two minutes.
 // -skip=firewall,fail2ban leaves those alone. Exit 3 when a part is missing and cannot be installed.
 func Prerequisites(ctx context.Context, skip *string) error {
 	return enter(ctx, "prerequisites", true, flags{skip: skip}, func(ctx context.Context, _ *session) error {
@@ -89,6 +90,10 @@ func (s *session) part(name string) checkpoints.Step {
 		},
 		Run: func(ctx context.Context) (string, error) {
 			s.console.Line(console.Run, "prerequisites", "installing "+name, 0)
+			if name == "firewall" {
+				s.console.Below("over SSH: within two minutes, open one more connection from where you are (ssh -o ControlPath=none …);",
+					"that keeps the firewall on, else it goes off again; -skip=firewall leaves it out")
+			}
 			return "installed", s.script(ctx, "prerequisites.sh", name)
 		},
 	}
