@@ -49,50 +49,60 @@ func ports(ctx context.Context, e engine, report Report) (Report, error) {
 }
 
 func (v *Verdict) takePorts(ctx context.Context, e engine, c compose.Publishing) {
-	var sockets []socket
-	var closed, hidden []compose.Port
-	dead := false // nobody listens on any of them
-	for begin := time.Now(); ; {
-		var err error
-		sockets, err = socketsOf(ctx, e, v.ID, c)
-		if err != nil {
-			v.Notes = append(v.Notes, fmt.Sprintf("whether anybody listens on %s, which it publishes, cannot be told: %v", inside(c.Ports), err))
-			return
+	seen, err := watchPorts(ctx, e, v.ID, c)
+	switch {
+	case err != nil:
+		v.Notes = append(v.Notes, fmt.Sprintf("whether anybody listens on %s, which it publishes, cannot be told: %v", inside(c.Ports), err))
+		return
+	case seen.dead:
+		v.State, v.Reason = Failed, fmt.Sprintf("nobody listens on %s, which it publishes", inside(seen.closed))
+		if others := open(seen.sockets); len(others) > 0 {
+			v.Reason += "; it listens on " + named(others)
 		}
-		closed, hidden = nil, nil
+		return
+	case len(seen.hidden) > 0:
+		v.State, v.Reason = Failed, hiddenReason(seen.hidden)
+	}
+	if len(seen.closed) > 0 {
+		v.Notes = append(v.Notes, fmt.Sprintf("nobody listens on %s, which it publishes", inside(seen.closed)))
+	}
+}
+
+// openness is who listens on the ports that a container publishes.
+type openness struct {
+	sockets        []socket
+	closed, hidden []compose.Port // where nobody does, where only the loopback leads to
+	dead           bool           // nobody does on any of them
+}
+
+// watchPorts looks until the ports are open, or it has had time enough to open them.
+func watchPorts(ctx context.Context, e engine, id string, c compose.Publishing) (openness, error) {
+	for begin := time.Now(); ; {
+		sockets, err := socketsOf(ctx, e, id, c)
+		if err != nil {
+			return openness{}, err
+		}
+		seen := openness{sockets: sockets}
 		for _, port := range c.Ports {
 			switch reachOf(port.Inside, sockets) {
 			case nobody:
-				closed = append(closed, port)
+				seen.closed = append(seen.closed, port)
 			case loopbackOnly:
-				hidden = append(hidden, port)
+				seen.hidden = append(seen.hidden, port)
 			}
 		}
-		dead = len(closed) == len(c.Ports) && !c.Datagrams
+		seen.dead = len(seen.closed) == len(c.Ports) && !c.Datagrams
 		until := begin.Add(bindGrace)
-		if opens := earlier(c.StartedAt, begin).Add(openGrace); dead && opens.After(until) {
+		if opens := earlier(c.StartedAt, begin).Add(openGrace); seen.dead && opens.After(until) {
 			until = opens
 		}
-		if len(hidden) == 0 && !dead || !time.Now().Before(until) || ctx.Err() != nil {
-			break
+		if len(seen.hidden) == 0 && !seen.dead || !time.Now().Before(until) || ctx.Err() != nil {
+			return seen, nil
 		}
 		select {
 		case <-time.After(bindPause):
 		case <-ctx.Done():
 		}
-	}
-	switch {
-	case len(hidden) > 0:
-		v.State, v.Reason = Failed, hiddenReason(hidden)
-	case dead:
-		v.State, v.Reason = Failed, fmt.Sprintf("nobody listens on %s, which it publishes", inside(closed))
-		if others := open(sockets); len(others) > 0 {
-			v.Reason += "; it listens on " + named(others)
-		}
-		return
-	}
-	if len(closed) > 0 {
-		v.Notes = append(v.Notes, fmt.Sprintf("nobody listens on %s, which it publishes", inside(closed)))
 	}
 }
 
