@@ -32,7 +32,7 @@ func newBareMachine(t *testing.T) *bareMachine {
 	t.Helper()
 	m := &bareMachine{t: t, root: t.TempDir(), bin: t.TempDir(), state: t.TempDir(), uid: "0"}
 	for _, name := range []string{
-		"bash", "sh", "env", "cat", "cp", "chmod", "dirname", "grep", "install", "ls", "mkdir", "mktemp", "mv", "paste", "readlink",
+		"bash", "sh", "awk", "env", "cat", "cp", "chmod", "dirname", "find", "grep", "install", "ls", "mkdir", "mktemp", "mv", "paste",
 		"rm", "sed", "setsid", "sleep", "sort", "stat", "tail", "timeout", "touch",
 	} {
 		found, err := exec.LookPath(name)

@@ -27,12 +27,11 @@ func look(ctx context.Context, o Options, e engine) (Report, error) {
 	}
 	w := newWaiter(o.withDefaults(), e)
 	w.o.Window = -1
-	w.remember(ctx)
 	now := time.Now()
 	w.begin, w.after = time.Time{}, time.Time{}
 	for _, c := range containers {
 		if w.wants(c) {
-			known := &watch{baseline: c.RestartCount, deaths: w.deaths[c.ID]}
+			known := &watch{baseline: c.RestartCount, deaths: w.deathsOf(ctx, c)}
 			known.observe(c, now, now, need{passes: 1})
 			w.watches[c.ID] = known
 		}

@@ -34,11 +34,16 @@ func (w *waiter) subscribe(ctx context.Context) error {
 	return nil
 }
 
-// remember asks what happened before. The engine may have forgotten it, and then the number of restarts has to do.
-func (w *waiter) remember(ctx context.Context) {
-	if deaths, err := w.engine.Deaths(ctx, recently); err == nil {
-		w.deaths = deaths
+// deathsOf are those of a container from before the wait. The engine is asked once, and only about one that was restarted often
+// enough for them to matter. It may have forgotten them, and then the number of restarts has to do.
+func (w *waiter) deathsOf(ctx context.Context, c compose.Container) []time.Time {
+	if c.RestartCount >= loopRestarts && !w.remembered {
+		w.remembered = true
+		if deaths, err := w.engine.Deaths(ctx, recently); err == nil {
+			w.deaths = deaths
+		}
 	}
+	return w.deaths[c.ID]
 }
 
 func (w *waiter) takeEvent(event compose.Event, open bool) {
@@ -104,7 +109,7 @@ func (w *waiter) takeLook(ctx context.Context, f found) error {
 		present[c.ID] = true
 		known := w.watches[c.ID]
 		if known == nil {
-			known = &watch{baseline: c.RestartCount, deaths: w.deaths[c.ID]}
+			known = &watch{baseline: c.RestartCount, deaths: w.deathsOf(ctx, c)}
 			if c.Created.After(w.begin.Add(-max(w.o.Window, loopWindow))) {
 				known.baseline = 0 // its crashes are those of what is being waited for
 			}

@@ -41,7 +41,9 @@ type waiter struct {
 	engine  engine
 	begin   time.Time
 	watches map[string]*watch
-	deaths  map[string][]time.Time // from before the wait, of each container
+
+	remembered bool                   // the engine was asked for them:
+	deaths     map[string][]time.Time // of each container, from before the wait
 
 	events     <-chan compose.Event
 	subscribed time.Time
@@ -82,7 +84,6 @@ func (w *waiter) run(ctx context.Context) (Report, error) {
 	if err := w.subscribe(beside); err != nil {
 		return Report{}, err
 	}
-	w.remember(beside)
 	for {
 		now := time.Now()
 		if w.judge(now) {

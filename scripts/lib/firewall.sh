@@ -10,15 +10,16 @@
 # session, firewall-trial.sh keeps the firewall only if one more can be opened.
 
 look_firewall() {
-    local port
+    local port ports
     present ufw || lacks 'ufw is not installed' || return
     grep -qs '^ENABLED=yes' "${SYSTEM_ROOT:-}/etc/ufw/ufw.conf" || lacks 'ufw is not enabled' || return
+    ports=$(firewall_ports)
     if [[ -r ${SYSTEM_ROOT:-}/etc/ufw/user.rules ]]; then # by root only
-        for port in $(firewall_ports); do
+        for port in $ports; do
             [[ $(ufw_admits "$port") != no ]] || lacks "port $port is closed" || return
         done
     fi
-    printf 'open: %s\n' "$(firewall_ports | paste -s -d ' ')"
+    printf 'open: %s\n' "${ports//$'\n'/ }"
 }
 
 install_firewall() {

@@ -6,17 +6,13 @@
 # sudo, su, tmux and a lost SSH_CONNECTION change nothing about those. Addresses stay
 # as the kernel writes them: words of 32 bits, in hexadecimal, the lowest byte first.
 
-# tcp_sockets: "INODE STATE LOCAL PORT REMOTE PORT" of each socket of TCP, one a line.
-# STATE is 01 for a connection and 0A for a listener; ports are decimal.
+# tcp_sockets: "INODE STATE LOCAL REMOTE" of each connection, STATE 01, and listener, 0A,
+# of TCP, one a line. LOCAL and REMOTE are ADDRESS:PORT, both in hexadecimal.
 tcp_sockets() {
-    local table inode state local_end remote_end
-    for table in tcp tcp6; do
-        [[ -r ${SYSTEM_ROOT:-}/proc/net/$table ]] || continue
-        while read -r _ local_end remote_end state _ _ _ _ _ inode _; do
-            [[ $state == 01 || $state == 0A ]] || continue
-            printf '%s %s %s %d %s %d\n' "$inode" "$state" \
-                "${local_end%:*}" "$((16#${local_end#*:}))" "${remote_end%:*}" "$((16#${remote_end#*:}))"
-        done <"${SYSTEM_ROOT:-}/proc/net/$table"
+    local table
+    for table in tcp tcp6; do # without IPv6 there is one of them
+        [[ ! -r ${SYSTEM_ROOT:-}/proc/net/$table ]] ||
+            awk '$4 == "01" || $4 == "0A" { print $10, $4, $2, $3 }' "${SYSTEM_ROOT:-}/proc/net/$table"
     done
 }
 
@@ -41,44 +37,47 @@ ssh_processes() {
 
 # ssh_sockets: those of tcp_sockets that belong to one of ssh_processes.
 ssh_sockets() {
-    local id path target sockets inode rest
-    sockets=$(
-        for id in $(ssh_processes); do
-            for path in "${SYSTEM_ROOT:-}/proc/$id/fd"/*; do
-                target=$(readlink "$path" 2>/dev/null) || continue
-                [[ $target != socket:* ]] || printf '%s\n' "${target//[^0-9]/}"
-            done
-        done | sort -u
-    )
-    [[ -n $sockets ]] || return 0
-    tcp_sockets | while read -r inode rest; do
-        [[ $'\n'$sockets$'\n' != *$'\n'$inode$'\n'* ]] || printf '%s %s\n' "$inode" "$rest"
+    local id
+    local -a folders=()
+    for id in $(ssh_processes); do
+        folders+=("${SYSTEM_ROOT:-}/proc/$id/fd")
     done
+    awk 'NR == FNR { if (gsub(/[^0-9]/, "")) own[$0]; next } $1 in own' \
+        <(
+            find "${folders[@]}" -lname 'socket:*' -printf '%l\n' 2>/dev/null || true
+            printf '\n'
+        ) <(tcp_sockets)
 }
 
 # listened_ports: the ports that something outside this machine can reach, one a line.
 listened_ports() {
-    local state address port
-    tcp_sockets | while read -r _ state address port _; do
-        [[ $state != 0A ]] || loopback "$address" || printf '%s\n' "$port"
+    tcp_sockets | listeners
+}
+
+# listeners: the ports of the listeners among sockets of stdin.
+listeners() {
+    local state here
+    while read -r _ state here _; do
+        [[ $state != 0A ]] || loopback "${here%:*}" || printf '%d\n' "$((16#${here##*:}))"
     done | sort -n -u
 }
 
 # ssh_connections: "PORT REMOTE REMOTE_PORT" of each connection from outside to a port
 # that is listened on: the sessions of SSH, ours and others'.
 ssh_connections() {
-    local listened state port remote remote_port
+    local listened state here there port
     listened=$(listened_ports)
-    ssh_sockets | while read -r _ state _ port remote remote_port; do
+    ssh_sockets | while read -r _ state here there; do
+        port=$((16#${here##*:}))
         [[ $state == 01 && $'\n'$listened$'\n' == *$'\n'$port$'\n'* ]] || continue
-        loopback "$remote" || printf '%s %s %s\n' "$port" "$remote" "$remote_port"
+        loopback "${there%:*}" || printf '%d %s %s\n' "$port" "${there%:*}" "${there##*:}"
     done | sort -u
 }
 
 # ssh_ports: every port by which SSH can be reached now or after its restart, one
 # a line: as configured, as listened on, as connected, as passed on by systemd.
 ssh_ports() {
-    local state address port
+    local port
     {
         if present sshd; then
             sshd -T 2>/dev/null | sed -n -e 's/^port //p' -e 's/^listenaddress .*:\([0-9]*\)$/\1/p' || true
@@ -86,9 +85,7 @@ ssh_ports() {
         if with_systemd && systemctl is-active --quiet ssh.socket; then
             systemctl show ssh.socket --property=Listen --value | sed -n 's/^.*:\([0-9]*\) (Stream)$/\1/p' || true
         fi
-        ssh_sockets | while read -r _ state address port _; do
-            [[ $state != 0A ]] || loopback "$address" || printf '%s\n' "$port"
-        done
+        ssh_sockets | listeners
         ssh_connections | while read -r port _; do printf '%s\n' "$port"; done
         read -r _ _ _ port <<<"${SSH_CONNECTION:-}" && printf '%s\n' "$port"
     } | sort -n -u | sed '/^$/d'
