@@ -205,7 +205,7 @@ backup_of() {
 # says, else an hour.
 job_limit() {
     local limit seconds=0
-    limit=$(model_with_jobs | jq --raw-output --arg job "$1" '(.services[$job] // .jobs[$job]).labels["slipway.limit"] // ""')
+    limit=$(model_with_jobs | jq --raw-output --arg job "$1" '.services[$job].labels["slipway.limit"] // ""')
     if [[ ${limit:=1h} =~ ^(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?$ ]]; then
         seconds=$((10#0${BASH_REMATCH[2]} * 3600 + 10#0${BASH_REMATCH[4]} * 60 + 10#0${BASH_REMATCH[6]}))
     fi
