@@ -69,7 +69,6 @@ main() {
     printf 'third session: %s\n' "$(over_ssh 2022 echo yes)"
     bash /slipway/scripts/prerequisites.sh firewall 2>&1
     pkill sshd
-    rm /etc/ufw/ufw.conf.old 2>/dev/null || true
     ufw --force disable >&2
     bash /slipway/scripts/prerequisites.sh firewall 2>&1 || printf 'without a listener: exit %d\n' "$?"
     grep tuple /etc/ufw/user.rules
