@@ -62,6 +62,8 @@ type Mount struct {
 	Source string // on the engine's host
 	Target string
 	Write  bool
+	Folder string // of the host, in which a volume keeps its data if it has none of its own
+	Share  string // the device, or the share of another machine, likewise
 }
 
 // Binding is a port of the host that a container asks for; Port is 0 where the engine chooses.
@@ -133,7 +135,11 @@ func (p Project) Containers(ctx context.Context) ([]Container, error) {
 	for i, item := range listed.Items {
 		ids[i] = item.ID
 	}
-	return inspect(ctx, ids...)
+	containers, err := inspect(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
+	return containers, unmask(ctx, containers)
 }
 
 // Publisher names a container that publishes a port of the host; empty when there is none.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/moby/moby/api/types/volume"
 	"github.com/moby/moby/client"
@@ -71,4 +74,59 @@ func identity(path string) (inode, birth string) {
 		birth = fmt.Sprintf("%d.%09d", stat.Btime.Sec, stat.Btime.Nsec)
 	}
 	return fmt.Sprint(stat.Ino), birth
+}
+
+// Elsewhere is where a volume of the engine's own driver keeps its data if that is no folder of its own: in a folder of the host, or
+// on a device or a share of another machine. Both are empty where it has one, which the engine makes, or none, as a tmpfs.
+func Elsewhere(driver string, options map[string]string) (folder, share string) {
+	device, kind := options["device"], options["type"]
+	if device == "" || kind == "tmpfs" || driver != "" && driver != "local" {
+		return "", ""
+	}
+	mountOptions := strings.Split(options["o"], ",")
+	if slices.Contains(mountOptions, "bind") || slices.Contains(mountOptions, "rbind") {
+		return device, ""
+	}
+	for _, option := range mountOptions {
+		if address, is := strings.CutPrefix(option, "addr="); is {
+			device = address + device
+		}
+	}
+	return "", device
+}
+
+// disguised says for each container and volume where its data is: as long as a container has it, a volume stays what it is.
+var disguised sync.Map
+
+// unmask says of each volume of the containers where its data is, if not in a folder of its own.
+func unmask(ctx context.Context, containers []Container) error {
+	type place struct{ folder, share string }
+	var unknown []string
+	for _, c := range containers {
+		for _, m := range c.Mounts {
+			if _, known := disguised.Load(c.ID + m.Name); m.Type == "volume" && !known {
+				unknown = append(unknown, m.Name)
+			}
+		}
+	}
+	slices.Sort(unknown)
+	found, err := Volumes(ctx, slices.Compact(unknown)...)
+	if err != nil {
+		return err
+	}
+	for _, c := range containers {
+		for i, m := range c.Mounts {
+			if m.Type != "volume" {
+				continue
+			}
+			if v, asked := found[m.Name]; asked {
+				folder, share := Elsewhere(v.Driver, v.Options)
+				disguised.Store(c.ID+m.Name, place{folder, share})
+			}
+			if known, has := disguised.Load(c.ID + m.Name); has {
+				c.Mounts[i].Folder, c.Mounts[i].Share = known.(place).folder, known.(place).share //nolint:forcetypeassert // stored above
+			}
+		}
+	}
+	return nil
 }

@@ -230,6 +230,23 @@ func TestCasesD2AndD3AnOrphanThatHoldsWhatIsWantedIsRefusedOrRemovedFirst(t *tes
 			}),
 			"postgres wants folder /srv/data, which container p-db-1 holds, whose service is no longer in the compose files",
 		},
+		"D2 a folder, through a volume that leads to it": {
+			`postgres: {image: x, volumes: ["led:/data"]}`,
+			running("db", func(c *compose.Container) {
+				c.Mounts = []compose.Mount{{Type: "bind", Source: "/srv/data/inner", Target: "/data", Write: true}}
+			}),
+			"postgres wants volume p_led, which leads to /srv/data, which container p-db-1 holds, whose service is no longer in the compose files",
+		},
+		"D2 a volume that leads to a folder": {
+			`postgres: {image: x, volumes: ["/srv/data:/data"]}`,
+			running("db", volumeOf("p_old"), func(c *compose.Container) { c.Mounts[0].Folder = "/srv/data" }),
+			"postgres wants folder /srv/data, which container p-db-1 holds, whose service is no longer in the compose files",
+		},
+		"D2 a share under two names": {
+			`postgres: {image: x, volumes: ["share:/data"]}`,
+			running("db", volumeOf("p_old"), func(c *compose.Container) { c.Mounts[0].Share = "10.0.0.9:/export" }),
+			"postgres wants volume p_share, which leads to 10.0.0.9:/export, which container p-db-1 holds, whose service is no longer in the compose files",
+		},
 		"D3 a port": {
 			`postgres: {image: x, ports: ["127.0.0.1:5432:5432"]}`, running("db", portAt("127.0.0.1", 5432, "tcp")),
 			"postgres wants port 127.0.0.1:5432, which container p-db-1 holds, whose service is no longer in the compose files",
@@ -243,7 +260,12 @@ func TestCasesD2AndD3AnOrphanThatHoldsWhatIsWantedIsRefusedOrRemovedFirst(t *tes
 			"postgres wants port 80, which container p-db-1 holds, whose profile is off",
 		},
 	} {
-		text := "services: {first: {image: x}, " + c.services + "}\nvolumes: {data: {}}\n"
+		text := "services: {first: {image: x}, " + c.services + `}
+volumes:
+  data: {}
+  led: {driver_opts: {type: none, o: bind, device: /srv/data}}
+  share: {driver_opts: {type: nfs, o: "addr=10.0.0.9,rw", device: ":/export"}}
+`
 		world := there(running("first"), c.orphan)
 		if stages, conflicts := arranged(t, text, world, false); !slices.Equal(conflicts, []string{c.conflict}) {
 			t.Errorf("%s: %q, conflicts %q", name, stages, conflicts)

@@ -30,7 +30,7 @@ func Moved(model *compose.Model, containers []compose.Container, there map[strin
 		for _, c := range left(model, s, containers) {
 			for _, had := range c.Mounts {
 				old := placeOf(had)
-				if old == "" || kept[old] || had.Type == "bind" && isEmpty(had.Source) {
+				if old == "" || kept[old] || had.Type == "bind" && isEmpty(had.Source) || had.Folder != "" && isEmpty(had.Folder) {
 					continue
 				}
 				at := slices.IndexFunc(empty, func(v types.ServiceVolumeConfig) bool {
@@ -94,18 +94,27 @@ func left(model *compose.Model, s compose.Service, containers []compose.Containe
 // newAndEmpty are the mounts of a service to which nothing was ever written.
 func newAndEmpty(model *compose.Model, s compose.Service, there map[string]volume.Volume) []types.ServiceVolumeConfig {
 	return slices.DeleteFunc(s.Writes(), func(v types.ServiceVolumeConfig) bool {
-		if v.Type == types.VolumeTypeBind {
-			return !isEmpty(v.Source)
+		if folder := folderOf(model, v); folder != "" {
+			return !isEmpty(folder)
 		}
 		_, has := there[model.Volumes[v.Source].Name]
 		return has
 	})
 }
 
+// folderOf is the folder of the host that a mount of the files leads to, be it through a volume; empty where it is none.
+func folderOf(model *compose.Model, v types.ServiceVolumeConfig) string {
+	if v.Type == types.VolumeTypeBind {
+		return v.Source
+	}
+	folder, _ := compose.Elsewhere(model.Volumes[v.Source].Driver, model.Volumes[v.Source].DriverOpts)
+	return folder
+}
+
 // place is what a mount of the files leads to, in words.
 func place(model *compose.Model, v types.ServiceVolumeConfig) string {
-	if v.Type == types.VolumeTypeBind {
-		return "folder " + filepath.Clean(v.Source)
+	if folder := folderOf(model, v); folder != "" {
+		return "folder " + filepath.Clean(folder)
 	}
 	return "volume " + model.Volumes[v.Source].Name
 }
@@ -115,6 +124,8 @@ func placeOf(m compose.Mount) string {
 	switch {
 	case !m.Write:
 		return ""
+	case m.Folder != "":
+		return "folder " + filepath.Clean(m.Folder)
 	case m.Type == "bind":
 		return "folder " + filepath.Clean(m.Source)
 	case m.Type == "volume":
@@ -130,7 +141,7 @@ func written(c compose.Container) []compose.Mount {
 
 // begin is how to go on without the old data, or with a copy.
 func begin(model *compose.Model, v types.ServiceVolumeConfig) string {
-	if v.Type == types.VolumeTypeBind {
+	if folderOf(model, v) != "" {
 		return "copy the data into it"
 	}
 	return "copy the data into it, or, to begin without: docker volume create " + model.Volumes[v.Source].Name

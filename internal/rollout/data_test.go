@@ -35,29 +35,32 @@ func TestCaseA3AServiceThatWouldLeaveItsDataBehindIsRefused(t *testing.T) {
 		there   string // a volume that the engine has
 		refused string // a part of the conflict
 	}{
-		"unchanged":                            {`["data:/data"]`, mount("volume", "p_data", "/data"), "p_data", ""},
-		"renamed":                              {`["store:/data"]`, mount("volume", "p_data", "/data"), "p_data", "db has its data in volume p_data (container p-db-1, /data), and the compose files now give it volume p_store, which is empty"},
-		"renamed, and the new one is there":    {`["store:/data"]`, mount("volume", "p_data", "/data"), "p_store", ""},
-		"to an external one that is not there": {`["foreign:/data"]`, mount("volume", "p_data", "/data"), "p_data", "now give it volume shared"},
-		"to an external one that is there":     {`["foreign:/data"]`, mount("volume", "p_data", "/data"), "shared", ""},
-		"from an external one, unchanged":      {`["foreign:/data"]`, mount("volume", "shared", "/data"), "shared", ""},
-		"to an empty folder":                   {`["DIR/empty:/data"]`, mount("volume", "p_data", "/data"), "p_data", "now give it folder DIR/empty, which is empty"},
-		"to a folder that is not there":        {`["DIR/absent:/data"]`, mount("volume", "p_data", "/data"), "p_data", "now give it folder DIR/absent"},
-		"to a folder that holds data":          {`["DIR/full:/data"]`, mount("volume", "p_data", "/data"), "p_data", ""},
-		"the same folder, empty":               {`["DIR/empty:/data"]`, mount("bind", "DIR/empty", "/data"), "", ""},
-		"from a folder to an empty one":        {`["DIR/empty:/data"]`, mount("bind", "DIR/full", "/data"), "", "db has its data in folder DIR/full"},
-		"from an empty folder to another":      {`["DIR/empty:/data"]`, mount("bind", "DIR/nothing", "/data"), "", ""},
-		"from a folder to another with data":   {`["DIR/other:/data"]`, mount("bind", "DIR/full", "/data"), "", ""},
-		"from a folder to a volume":            {`["data:/data"]`, mount("bind", "DIR/full", "/data"), "", "now give it volume p_data"},
-		"from a file to one that is not there": {`["DIR/two.db:/data"]`, mount("bind", "DIR/one.db", "/data"), "", "now give it folder DIR/two.db"},
-		"of the image's VOLUME, to a new one":  {`["data:/data"]`, mount("volume", "0123456789abcdef", "/data"), "", "now give it volume p_data"},
-		"another place in the container":       {`["data:/data", "store:/store"]`, mount("volume", "p_data", "/data"), "p_data", ""},
-		"it is only read from now on":          {`["store:/data:ro"]`, mount("volume", "p_data", "/data"), "p_data", ""},
-		"it was only read":                     {`["store:/data"]`, compose.Mount{Type: "volume", Name: "p_data", Target: "/data"}, "p_data", ""},
-		"a tmpfs":                              {`["data:/data"]`, mount("tmpfs", "", "/data"), "", ""},
+		"unchanged":                                    {`["data:/data"]`, mount("volume", "p_data", "/data"), "p_data", ""},
+		"renamed":                                      {`["store:/data"]`, mount("volume", "p_data", "/data"), "p_data", "db has its data in volume p_data (container p-db-1, /data), and the compose files now give it volume p_store, which is empty"},
+		"renamed, and the new one is there":            {`["store:/data"]`, mount("volume", "p_data", "/data"), "p_store", ""},
+		"to an external one that is not there":         {`["foreign:/data"]`, mount("volume", "p_data", "/data"), "p_data", "now give it volume shared"},
+		"to an external one that is there":             {`["foreign:/data"]`, mount("volume", "p_data", "/data"), "shared", ""},
+		"from an external one, unchanged":              {`["foreign:/data"]`, mount("volume", "shared", "/data"), "shared", ""},
+		"to an empty folder":                           {`["DIR/empty:/data"]`, mount("volume", "p_data", "/data"), "p_data", "now give it folder DIR/empty, which is empty"},
+		"to a folder that is not there":                {`["DIR/absent:/data"]`, mount("volume", "p_data", "/data"), "p_data", "now give it folder DIR/absent"},
+		"to a folder that holds data":                  {`["DIR/full:/data"]`, mount("volume", "p_data", "/data"), "p_data", ""},
+		"the same folder, empty":                       {`["DIR/empty:/data"]`, mount("bind", "DIR/empty", "/data"), "", ""},
+		"from a folder to an empty one":                {`["DIR/empty:/data"]`, mount("bind", "DIR/full", "/data"), "", "db has its data in folder DIR/full"},
+		"from an empty folder to another":              {`["DIR/empty:/data"]`, mount("bind", "DIR/nothing", "/data"), "", ""},
+		"from a folder to another with data":           {`["DIR/other:/data"]`, mount("bind", "DIR/full", "/data"), "", ""},
+		"from a folder to a volume":                    {`["data:/data"]`, mount("bind", "DIR/full", "/data"), "", "now give it volume p_data"},
+		"from a file to one that is not there":         {`["DIR/two.db:/data"]`, mount("bind", "DIR/one.db", "/data"), "", "now give it folder DIR/two.db"},
+		"of the image's VOLUME, to a new one":          {`["data:/data"]`, mount("volume", "0123456789abcdef", "/data"), "", "now give it volume p_data"},
+		"another place in the container":               {`["data:/data", "store:/store"]`, mount("volume", "p_data", "/data"), "p_data", ""},
+		"it is only read from now on":                  {`["store:/data:ro"]`, mount("volume", "p_data", "/data"), "p_data", ""},
+		"it was only read":                             {`["store:/data"]`, compose.Mount{Type: "volume", Name: "p_data", Target: "/data"}, "p_data", ""},
+		"from a folder to a volume that leads to it":   {`["led:/data"]`, mount("bind", "DIR/full", "/data"), "", ""},
+		"from a folder to a volume that leads nowhere": {`["void:/data"]`, mount("bind", "DIR/full", "/data"), "", "now give it folder DIR/empty, which is empty"},
+		"a tmpfs": {`["data:/data"]`, mount("tmpfs", "", "/data"), "", ""},
 	} {
 		in := func(text string) string { return strings.ReplaceAll(text, "DIR", dir) }
-		model := modelOf(t, "services: {db: {image: x, volumes: "+in(c.volumes)+"}}\nvolumes: {data: {}, store: {}, foreign: {external: true, name: shared}}\n")
+		model := modelOf(t, "services: {db: {image: x, volumes: "+in(c.volumes)+"}}\nvolumes: {data: {}, store: {}, foreign: {external: true, name: shared}"+
+			in(", led: {driver_opts: {type: none, o: bind, device: DIR/full}}, void: {driver_opts: {type: none, o: 'bind,rw', device: DIR/empty}}}\n"))
 		had := c.had
 		had.Source = in(had.Source)
 		found := running("db")

@@ -17,7 +17,7 @@ import (
 // resource is something that only one container at a time can have: a port of the host, a name, an address in a network, or,
 // for services that do not both ask for it, a volume or a folder to write to.
 type resource struct {
-	kind  string // port, name, address, volume, folder
+	kind  string // port, name, address, volume, folder, share
 	key   string
 	port  compose.Published // a fixed one
 	words string            // for the operator
@@ -38,7 +38,7 @@ func (r resource) place() string {
 func nested(a, b string) bool { return compose.Within(a, b) || compose.Within(b, a) }
 
 // data reports whether it is something that is written to.
-func (r resource) data() bool { return r.kind == "volume" || r.kind == "folder" }
+func (r resource) data() bool { return r.kind == "volume" || r.kind == "folder" || r.kind == "share" }
 
 // real is a path without links, as far as it is there.
 func real(path string) string {
@@ -104,6 +104,12 @@ func wants(model *compose.Model, s compose.Service) []resource {
 			}
 		}
 	}
+	return append(list, writesTo(model, s)...)
+}
+
+// writesTo are the volumes and folders that a service writes to.
+func writesTo(model *compose.Model, s compose.Service) []resource {
+	var list []resource
 	for _, mount := range s.Writes() {
 		if info, err := os.Stat(mount.Source); mount.Type != types.VolumeTypeBind || err != nil || info.IsDir() { // a socket is no data
 			list = append(list, volumeAt(model, mount))
@@ -116,12 +122,32 @@ func addressIn(network, address string) resource {
 	return resource{kind: "address", key: network + " " + address, words: fmt.Sprintf("address %s in network %s", address, network)}
 }
 
+// volumeAt is what a mount of the files writes to: a folder, a share, or, where it is neither in disguise, a volume.
 func volumeAt(model *compose.Model, mount types.ServiceVolumeConfig) resource {
 	if mount.Type == types.VolumeTypeBind {
 		return resource{kind: "folder", key: real(mount.Source), words: "folder " + mount.Source}
 	}
-	name := model.Volumes[mount.Source].Name
-	return resource{kind: "volume", key: name, words: "volume " + name}
+	v := model.Volumes[mount.Source]
+	r := writtenAt(compose.Elsewhere(v.Driver, v.DriverOpts))
+	if r.kind == "" {
+		r = resource{kind: "volume", key: v.Name}
+	}
+	r.words = "volume " + v.Name
+	if r.kind != "volume" {
+		r.words += ", which leads to " + r.key
+	}
+	return r
+}
+
+// writtenAt is a folder or a share; neither where both are empty.
+func writtenAt(folder, share string) resource {
+	switch {
+	case folder != "":
+		return resource{kind: "folder", key: real(folder)}
+	case share != "":
+		return resource{kind: "share", key: share}
+	}
+	return resource{}
 }
 
 // holds are the resources that a container has or takes back when it starts.
@@ -143,6 +169,8 @@ func holds(c compose.Container) []resource {
 	for _, m := range c.Mounts {
 		switch {
 		case !m.Write:
+		case m.Folder != "" || m.Share != "":
+			list = append(list, writtenAt(m.Folder, m.Share))
 		case m.Type == "volume":
 			list = append(list, resource{kind: "volume", key: m.Name})
 		case m.Type == "bind":
