@@ -85,7 +85,8 @@ func Stack(model *compose.Model, w World, prune bool) []Problem {
 	problems = append(problems, networks(model, w)...)
 	problems = append(problems, lacking(model, w)...)
 	_, conflicts := rollout.Arrange(model, w.World, prune)
-	for _, c := range slices.Concat(conflicts, rollout.Moved(model, w.Containers, w.Volumes), rollout.Forsaken(model, w.Containers, prune)) {
+	conflicts = slices.Concat(conflicts, rollout.Beside(model), rollout.Moved(model, w.Containers, w.Volumes), rollout.Forsaken(model, w.Containers, prune))
+	for _, c := range conflicts {
 		problems = append(problems, Problem{c.Text, c.Remedy})
 	}
 	for _, s := range model.Up() {

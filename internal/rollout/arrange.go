@@ -123,7 +123,7 @@ func (a *arrangement) claim(s compose.Service) {
 			}
 			switch {
 			case wanted && holder.Job, c.OneOff:
-				if !want.data() { // a job works on the data of others
+				if !want.data() || exclusive(s) { // a job works on the data of others, unless they are to be alone
 					a.refuse(s.Name, fmt.Sprintf("%s wants %s, which job container %s holds", s.Name, want.words, c.Name), "wait for it to end, or: docker rm -f "+c.Name)
 				}
 			case wanted:

@@ -80,6 +80,12 @@ func wished(service compose.Service) (wish Method, said string, err error) {
 	return Method(label), "label " + MethodLabel, nil
 }
 
+// StartsFirst reports whether the files want a service's new container to start before the old one stops.
+func StartsFirst(service compose.Service) bool {
+	wish, _, err := wished(service)
+	return err == nil && wish == Surge
+}
+
 // writes tells whether containers write to volumes, those too that only their image declares.
 func writes(containers []compose.Container) bool {
 	return slices.ContainsFunc(containers, func(c compose.Container) bool {
@@ -118,6 +124,8 @@ func obstacle(service compose.Service) hindrance {
 	switch {
 	case service.OneShot:
 		return hindrance{"it ends by itself", true}
+	case exclusive(service):
+		return hindrance{"it is to write alone (label " + ExclusiveLabel + ")", true}
 	case service.ContainerName != "":
 		return hindrance{"container_name allows one container only", true}
 	case service.MacAddress != "":
