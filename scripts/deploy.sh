@@ -21,6 +21,8 @@ source "$HERE/lib/compose.sh"
 source "$HERE/lib/backup.sh"
 # shellcheck source=lib/rehearsal.sh
 source "$HERE/lib/rehearsal.sh"
+# shellcheck source=lib/upgrade.sh
+source "$HERE/lib/upgrade.sh"
 
 TIMED_OUT=124 # of timeout(1)
 
@@ -43,6 +45,8 @@ Deploys the stack in eight steps, or does one step.
   aside CONTAINER…         give containers other names, so that theirs are free
   backup FILE KIND SERVICE   write a checked copy of a database
   restore FILE KIND SERVICE  put such a copy in the place of its content
+  upgrade SERVICE CONTAINER TARGET HOME  fill the new volume of a PostgreSQL, mounted
+                           at TARGET, its data in HOME, from its old container
   migrate JOB              run a one-off job; adopt it when it already runs
   up [SERVICE [REPLICAS]]  bring a service, or all, to its configuration
   renew SERVICE REPLICAS…  recreate the containers of services, changed or not
@@ -50,6 +54,7 @@ Deploys the stack in eight steps, or does one step.
   beside SERVICE REPLICAS  add new containers of a service beside its old ones
   reload CONTAINER exec COMMAND… | signal NAME   have a proxy look names up again
   retire CONTAINER…        stop and remove containers, keep their volumes
+  version IMAGE PROGRAM    have a program of an image say its version
   cleanup                  remove this project's dangling images
   down                     stop and remove the project, keep its volumes
 
@@ -136,6 +141,11 @@ step_backup() {
 step_restore() {
     [[ $# -eq 3 && ($2 == postgres || $2 == sqlite) ]] || usage_error "restore needs a FILE, a KIND and a SERVICE"
     put_back "$@"
+}
+
+step_upgrade() {
+    (($# == 4)) || usage_error "upgrade needs a SERVICE, its old CONTAINER, a TARGET and a HOME"
+    upgrade_postgres "$@"
 }
 
 step_migrate() {
@@ -281,6 +291,12 @@ step_retire() {
     done
 }
 
+# What a server calls itself, before it gets near any data; 127 where it is not there.
+step_version() {
+    (($# == 2)) || usage_error "version needs an IMAGE and a PROGRAM"
+    docker run --rm --pull never --network none --read-only --entrypoint "$2" "$1" --version
+}
+
 # The engine prunes for one project at a time and refuses whoever asks meanwhile.
 step_cleanup() {
     local code tries=5
@@ -364,7 +380,7 @@ main() {
     STEP=
     if (($# > 0)) && [[ $1 != -* ]]; then
         case $1 in
-            rehearse | pull | build | start | stop | halt | aside | backup | restore | migrate | up | renew | unlink | reload | beside | retire | cleanup | down) ;;
+            rehearse | pull | build | start | stop | halt | aside | backup | restore | upgrade | migrate | up | renew | unlink | reload | beside | retire | version | cleanup | down) ;;
             *) usage_error "there is no step \"$1\"" ;;
         esac
         STEP=$1

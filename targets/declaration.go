@@ -75,7 +75,7 @@ func checkStep(step checkpoints.Step) error {
 		return err
 	}
 	family, _, _ := strings.Cut(step.Name, ".")
-	if slices.Contains(order, family) || family == "prerequisites" {
+	if slices.Contains(order, family) || family == "prerequisites" || family == "upgrade" {
 		return fmt.Errorf("step %s: the name belongs to the built-in step %s", step.Name, family)
 	}
 	return nil

@@ -60,6 +60,9 @@ func deploySteps(ctx context.Context) error {
 				if err := s.serveReaders(ctx); err != nil {
 					return "", s.explain(ctx, step.Name, err)
 				}
+				if err := s.dataFits(ctx); err != nil {
+					return "", err
+				}
 			}
 		}
 		return "", s.orphans(ctx)

@@ -190,6 +190,9 @@ func (s *session) startDatabase(ctx context.Context) error {
 			return s.await(ctx, name, nil)
 		}
 	}
+	if err := s.dataFits(ctx); err != nil {
+		return err
+	}
 	_, err = s.do(ctx, s.serviceStep(view, name))
 	return err
 }

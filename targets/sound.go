@@ -11,6 +11,7 @@ import (
 	"slipway/internal/compose"
 	"slipway/internal/composekeys"
 	"slipway/internal/composelint"
+	"slipway/internal/datadir"
 	"slipway/internal/host"
 	"slipway/internal/preflight"
 	"slipway/internal/redact"
@@ -25,7 +26,11 @@ func (s *session) problems(ctx context.Context, model *compose.Model) (preflight
 	}
 	info, _ := s.info() // what is not known is not refused
 	world, problems, err := preflight.Problems(ctx, s.project, model, made, info, s.options.prune)
-	return world, slices.Concat(s.unknownKeys(model), problems, s.exposed(model)), err
+	if err != nil {
+		return world, nil, err
+	}
+	unfit, err := s.unfitData(ctx, datadir.World{Model: model, Containers: world.Containers, Images: world.Images})
+	return world, slices.Concat(s.unknownKeys(model), problems, unfit, s.exposed(model)), err
 }
 
 // soundStack is everything that the last step needs of the files and the engine, looked at before the first one acts.

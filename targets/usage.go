@@ -45,6 +45,7 @@ var verbs = map[string]usage{
 	"reset":         {flags: map[string]string{"step": "string"}},
 	"restore":       {flags: map[string]string{"backup": "string", "yes": "bool"}},
 	"status":        {flags: map[string]string{"json": "bool"}},
+	"upgrade":       {arguments: []string{"service"}},
 	"verify":        {flags: map[string]string{"json": "bool", "passes": "int", "timeout": "time.Duration", "watch": "bool"}},
 }
 

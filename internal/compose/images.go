@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/containerd/platforms"
@@ -19,6 +20,7 @@ type Image struct {
 	Platform platforms.Platform
 	Tagged   time.Time // when its name was given to it here
 	User     string    // whom its containers run as, unless the files say; "" means root
+	Env      map[string]string
 }
 
 // Images are the images of these references that the engine has. Those it lacks are left out.
@@ -40,6 +42,11 @@ func Images(ctx context.Context, refs ...string) (map[string]Image, error) {
 		}
 		if answer.Config != nil {
 			image.User = answer.Config.User
+			image.Env = map[string]string{}
+			for _, pair := range answer.Config.Env {
+				key, value, _ := strings.Cut(pair, "=")
+				image.Env[key] = value
+			}
 		}
 		return image, err
 	})

@@ -3,7 +3,8 @@
 # from its Go module, stand-ins for what neither has. README.md says which is which.
 #
 # usage: build.sh [--force] [IMAGE…]     IMAGE: postgres redis caddy prometheus node-exporter blackbox-exporter
-#                                               minio loki promtail grafana uptime-kuma (all without one)
+#                                               minio loki promtail grafana uptime-kuma (all of these without one),
+#                                               postgres-17 postgres-18 mariadb-10.11 mariadb-11.8 redis-8
 #
 # An image whose recipe has not changed is kept; --force builds it again, with the packages' current versions.
 # Needs root, docker, mmdebstrap, and go. APT_SOURCES names the list of Debian 12's archives; the
@@ -20,6 +21,8 @@ readonly -A tags=(
     ["node-exporter"]=node-exporter:1.5 ["blackbox-exporter"]=blackbox-exporter:0.23
     [minio]=minio-standin:1 [loki]=loki-standin:1 [promtail]=promtail-standin:1 [grafana]=grafana-standin:1
     ["uptime-kuma"]=uptime-kuma-standin:1
+    ["postgres-17"]=postgres:17 ["postgres-18"]=postgres:18 ["redis-8"]=redis:8
+    ["mariadb-10.11"]=mariadb:10.11 ["mariadb-11.8"]=mariadb:11.8
 )
 readonly order=(postgres redis caddy prometheus node-exporter blackbox-exporter minio loki promtail grafana uptime-kuma)
 
@@ -39,10 +42,11 @@ usage() {
 
 # recipe prints the digest of everything here that decides what an image contains.
 recipe() {
-    local name="$1" paths=("$here/build.sh")
+    local name="$1" paths=("$here/build.sh") own
+    own=$here/${tags[$name]%%:*}
     case "${tags[$name]}" in
         *-standin:*) paths+=("$here"/standin/{go.mod,main.go,minio.go}) ;;
-        *) [[ ! -d "$here/$name" ]] || paths+=("$here/$name"/*) ;;
+        *) [[ ! -d "$own" ]] || paths+=("$own"/*) ;;
     esac
     cat "${paths[@]}" | sha256sum | cut -d ' ' -f 1
 }
@@ -64,15 +68,21 @@ apt_sources() {
     fail "no list of Debian's archives found; name one: APT_SOURCES=FILE build.sh"
 }
 
-# unpack DIRECTORY PACKAGE… lays out the packages and what they depend on. Nothing is installed: no maintainer script
-# runs, so what such a script would have made is made in base.
+# unpack DIRECTORY PACKAGE… lays out packages of Debian 12 and what they depend on. Nothing is installed: no maintainer
+# script runs, so what such a script would have made is made in base.
 unpack() {
-    local root="$1"
-    shift
+    unpack_from bookworm "$@"
+}
+
+# unpack_from SUITE DIRECTORY PACKAGE… does so with those of another release. Testing's list may be past its date.
+unpack_from() {
+    local suite="$1" root="$2" sources=()
+    shift 2
+    [[ "$suite" != bookworm ]] || sources=("$(apt_sources)")
     local packages
     packages=$(IFS=, && printf '%s' "$*")
     if ! mmdebstrap --quiet --variant=extract --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --include="$packages" \
-        bookworm "$root" "$(apt_sources)" >"$root.log" 2>&1; then
+        --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$root" "${sources[@]}" >"$root.log" 2>&1; then
         cat "$root.log" >&2
         fail "unpack $packages: mmdebstrap failed"
     fi
@@ -116,27 +126,69 @@ import() {
 }
 
 build_postgres() {
-    local root="$1" bin=/usr/lib/postgresql/15/bin
-    unpack "$root" busybox-static bash libc-bin gosu postgresql-15
+    postgres_image postgres "$1" 15 bookworm /var/lib/postgresql/data /var/lib/postgresql/data
+}
+
+build_postgres-17() {
+    postgres_image postgres-17 "$1" 17 trixie /var/lib/postgresql/data /var/lib/postgresql/data 'ENV PG_MAJOR=17'
+}
+
+build_postgres-18() {
+    postgres_image postgres-18 "$1" 18 forky /var/lib/postgresql /var/lib/postgresql/18/docker 'ENV PG_MAJOR=18'
+}
+
+# postgres_image NAME ROOT MAJOR SUITE VOLUME PGDATA INSTRUCTION…
+postgres_image() {
+    local name="$1" root="$2" major="$3" suite="$4" volume="$5" pgdata="$6"
+    local bin=/usr/lib/postgresql/$major/bin
+    shift 6
+    unpack_from "$suite" "$root" busybox-static bash libc-bin gosu "postgresql-$major"
     base "$root" postgres
     # Without its compiler the server runs the same queries, not compiled.
-    rm -rf "$root"/usr/lib/*-linux-gnu/{libLLVM*,libz3*} "$root"/usr/lib/postgresql/15/lib/{llvmjit*,bitcode}
-    sed -i "s/^#listen_addresses = .*/listen_addresses = '*'/" "$root/usr/share/postgresql/15/postgresql.conf.sample"
+    rm -rf "$root"/usr/lib/*-linux-gnu/{libLLVM*,libz3*} "$root/usr/lib/postgresql/$major"/lib/{llvmjit*,bitcode}
+    sed -i "s/^#listen_addresses = .*/listen_addresses = '*'/" "$root/usr/share/postgresql/$major/postgresql.conf.sample"
     install -D -m 755 "$here/postgres/docker-entrypoint.sh" "$root/usr/local/bin/docker-entrypoint.sh"
-    install -d -m 1777 -o 999 -g 999 "$root/var/lib/postgresql/data" "$root/run/postgresql"
+    install -d -m 1777 -o 999 -g 999 "$root$volume" "$root/run/postgresql"
     mkdir -p "$root/docker-entrypoint-initdb.d"
-    import postgres "$root" "ENV PATH=/usr/local/bin:$bin:/usr/sbin:/usr/bin:/sbin:/bin" \
-        'ENV PGDATA=/var/lib/postgresql/data' 'ENV LANG=C.UTF-8' 'VOLUME /var/lib/postgresql/data' 'EXPOSE 5432' \
-        'ENTRYPOINT ["docker-entrypoint.sh"]' 'CMD ["postgres"]'
+    import "$name" "$root" "ENV PATH=/usr/local/bin:$bin:/usr/sbin:/usr/bin:/sbin:/bin" \
+        "ENV PGDATA=$pgdata" 'ENV LANG=C.UTF-8' "VOLUME $volume" 'EXPOSE 5432' \
+        'ENTRYPOINT ["docker-entrypoint.sh"]' 'CMD ["postgres"]' "$@"
 }
 
 build_redis() {
-    local root="$1"
-    unpack "$root" busybox-static bash libc-bin gosu redis-server
+    redis_image redis "$1" bookworm
+}
+
+build_redis-8() {
+    redis_image redis-8 "$1" trixie
+}
+
+# redis_image NAME ROOT SUITE
+redis_image() {
+    local name="$1" root="$2"
+    unpack_from "$3" "$root" busybox-static bash libc-bin gosu redis-server
     base "$root" redis
     install -D -m 755 "$here/redis/docker-entrypoint.sh" "$root/usr/local/bin/docker-entrypoint.sh"
     install -d -o 999 -g 999 "$root/data"
-    import redis "$root" 'WORKDIR /data' 'VOLUME /data' 'EXPOSE 6379' 'ENTRYPOINT ["docker-entrypoint.sh"]' 'CMD ["redis-server"]'
+    import "$name" "$root" 'WORKDIR /data' 'VOLUME /data' 'EXPOSE 6379' 'ENTRYPOINT ["docker-entrypoint.sh"]' 'CMD ["redis-server"]'
+}
+
+build_mariadb-10.11() {
+    mariadb_image mariadb-10.11 "$1" bookworm
+}
+
+build_mariadb-11.8() {
+    mariadb_image mariadb-11.8 "$1" trixie
+}
+
+# mariadb_image NAME ROOT SUITE
+mariadb_image() {
+    local name="$1" root="$2"
+    unpack_from "$3" "$root" busybox-static bash libc-bin gosu mariadb-server-core mariadb-client-core
+    base "$root" mysql
+    install -D -m 755 "$here/mariadb/docker-entrypoint.sh" "$root/usr/local/bin/docker-entrypoint.sh"
+    install -d -m 1777 -o 999 -g 999 "$root/var/lib/mysql" "$root/run/mysqld"
+    import "$name" "$root" 'VOLUME /var/lib/mysql' 'EXPOSE 3306' 'ENTRYPOINT ["docker-entrypoint.sh"]' 'CMD ["mariadbd"]'
 }
 
 build_caddy() {
