@@ -115,7 +115,7 @@ func (s *Store) tidy(ids []string) error {
 	if err := sweep(s.records()); err != nil {
 		return err
 	}
-	return sweep(s.dir, "key", "stack")
+	return sweep(s.dir, "key", "stack", "id")
 }
 
 // ID names the run. Ids sort in the order of the runs.

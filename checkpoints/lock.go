@@ -170,17 +170,27 @@ func (l *Lock) Holder() Holder {
 
 // Release gives up this process's part of the lock. A child that inherited it
 // still holds it. A second Release does nothing.
-func (l *Lock) Release() error {
+func (l *Lock) Release() error { return l.ReleaseWith(func() error { return nil }) }
+
+// ReleaseWith is Release; the last thing done under the lock is to give back
+// what was taken beside it. That is not done where a child still holds the lock,
+// or somebody else already does.
+func (l *Lock) ReleaseWith(last func() error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file == nil {
 		return nil
 	}
+	err := l.file.Close()
+	l.file = nil
+	// Whether a child has the lock is known only to whoever takes it anew.
+	again, failed := l.store.tryLock()
+	if err := errors.Join(err, failed); err != nil || again == nil {
+		return err
+	}
 	// Whoever takes the lock without leaving a name must not be mistaken for
 	// this process.
-	err := errors.Join(l.file.Truncate(0), l.file.Close())
-	l.file = nil
-	return err
+	return errors.Join(last(), again.Truncate(0), again.Close())
 }
 
 // held refuses a lock that does not protect this store.

@@ -182,18 +182,73 @@ func TestReleaseLeavesTheLockToAChildThatInheritedIt(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if err := lock.Release(); err != nil {
+	untouched := func() error { return errors.New("what was taken beside the lock was given back") }
+	if err := lock.ReleaseWith(untouched); err != nil {
 		t.Fatal(err)
 	}
 	var held *HeldError
-	// This process has ended its part, so it must not be named any more.
-	if _, err := store.Lock(t.Context(), Holder{}, 0); !errors.As(err, &held) || held.Holder != (Holder{}) {
-		t.Errorf("Lock = %v, want it held by somebody without a name", err)
+	if _, err := store.Lock(t.Context(), Holder{}, 0); !errors.As(err, &held) || held.Holder.Target != "deploy" {
+		t.Errorf("Lock = %v, want it held in the name of whoever started the child", err)
 	}
 	if err := errors.Join(stdin.Close(), child.Wait()); err != nil {
 		t.Fatal(err)
 	}
 	resume(t, store)
+}
+
+func TestWhatWasTakenBesideTheLockIsGivenBackUnderIt(t *testing.T) {
+	store := open(t)
+	lock, err := store.Lock(t.Context(), Holder{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := 0
+	last := func() error {
+		given++
+		if _, taken, err := store.Holder(); err != nil || !taken {
+			t.Errorf("the lock was free already (%v)", err)
+		}
+		return nil
+	}
+	for range 2 {
+		if err := lock.ReleaseWith(last); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if given != 1 {
+		t.Errorf("it was given back %d times", given)
+	}
+	resume(t, store)
+}
+
+func TestACopyOfAStateDirectoryHasAnotherIdentity(t *testing.T) {
+	store := open(t)
+	if id, err := store.Identity(); err != nil || id != (Identity{}) {
+		t.Errorf("before the first lock the identity is %+v, %v", id, err)
+	}
+	lock, _ := resume(t, store)
+	id, err := lock.Identity()
+	if err != nil || id.Directory == "" || id.Inode == "" {
+		t.Fatalf("the identity is %+v, %v", id, err)
+	}
+	again, err := store.Identity()
+	if err != nil || again != id {
+		t.Errorf("the identity is %+v and then %+v, %v", id, again, err)
+	}
+	dir := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(dir, os.DirFS(store.Dir())); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory
+		t.Fatal(err)
+	}
+	copied, err := Open(dir, "freshtrack")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other, err := copied.Identity(); err != nil || other.Directory == "" || other.Directory == id.Directory {
+		t.Errorf("the copy's identity is %+v, %v, and the original's %+v", other, err, id)
+	}
 }
 
 func TestReleasedLockProtectsNothing(t *testing.T) {

@@ -17,6 +17,10 @@ HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 source "$HERE/lib/output.sh"
 # shellcheck source=lib/compose.sh
 source "$HERE/lib/compose.sh"
+# shellcheck source=lib/state.sh
+source "$HERE/lib/state.sh"
+# shellcheck source=lib/lock.sh
+source "$HERE/lib/lock.sh"
 # shellcheck source=lib/backup.sh
 source "$HERE/lib/backup.sh"
 # shellcheck source=lib/rehearsal.sh

@@ -73,8 +73,14 @@ func playDocker(args []string) int {
 			return a.Code
 		}
 	}
+	if strings.HasPrefix(line, "network create --config-only ") {
+		_, _ = os.Stdout.WriteString(engineLock + "\n")
+	}
 	return 0
 }
+
+// engineLock is the id of the lock that the fake engine makes.
+const engineLock = "the-lock"
 
 // run is one run of a script: what goes in, then what came of it.
 type run struct {
@@ -181,6 +187,7 @@ func (r *run) acts() []string {
 	for _, c := range r.calls {
 		question := slices.ContainsFunc([]string{
 			"container ls", "container inspect", "image inspect", "compose config", "compose version", "version", "info", "logs", "wait",
+			"network create --config-only ", "network ls --no-trunc --filter label=slipway.lock=", "network rm " + engineLock, // the lock
 		}, func(prefix string) bool { return strings.HasPrefix(c.Args, prefix) })
 		if !question {
 			acts = append(acts, c.Args)

@@ -49,6 +49,9 @@ func deploySteps(ctx context.Context) error {
 		if err := compose.Present(); err != nil {
 			return "", refuse(ctx, fmt.Errorf("deploy: %w", err))
 		}
+		if err := s.lockEngine(ctx); err != nil { // of an engine that was not there before
+			return "", refuse(ctx, fmt.Errorf("deploy: %w", err))
+		}
 		if err := s.soundToAct(ctx); err != nil {
 			return "", err
 		}

@@ -70,7 +70,18 @@ func (e playedEngine) routes() *http.ServeMux {
 		}
 		return nil, fmt.Errorf("no such image: %s: %w", ref, errNotFound)
 	}))
-	mux.HandleFunc("GET /networks", e.answer(func(*world, *http.Request) (any, error) { return []any{}, nil })) // of containers that run nothing
+	mux.HandleFunc("GET /networks", e.answer(networksListed))
+	mux.HandleFunc("POST /networks/create", e.answer(func(w *world, r *http.Request) (any, error) {
+		var lock network
+		err := json.NewDecoder(r.Body).Decode(&lock)
+		lock.ID = lock.Name
+		w.Networks = append(w.Networks, lock)
+		return lock, err
+	}))
+	mux.HandleFunc("DELETE /networks/{name}", e.answer(func(w *world, r *http.Request) (any, error) {
+		w.Networks = slices.DeleteFunc(w.Networks, func(n network) bool { return n.ID == r.PathValue("name") })
+		return nil, nil
+	}))
 	mux.HandleFunc("GET /networks/{name}", e.answer(func(_ *world, r *http.Request) (any, error) {
 		return nil, fmt.Errorf("network %s not found: %w", r.PathValue("name"), errNotFound)
 	}))
@@ -104,6 +115,36 @@ func (e playedEngine) answer(of func(*world, *http.Request) (any, error)) http.H
 		}
 		_ = json.NewEncoder(w).Encode(said)
 	}
+}
+
+// network is one that nothing is in, for the containers run nothing: a lock.
+type network struct {
+	ID         string `json:"Id"`
+	Name       string
+	ConfigOnly bool
+	Labels     map[string]string
+}
+
+// networksListed are those that have the label that is asked for.
+func networksListed(w *world, r *http.Request) (any, error) {
+	var filters struct{ Label map[string]bool }
+	if text := r.URL.Query().Get("filters"); text != "" {
+		if err := json.Unmarshal([]byte(text), &filters); err != nil {
+			return nil, err
+		}
+	}
+	found := []network{}
+	for _, n := range w.Networks {
+		fits := true
+		for label := range filters.Label {
+			key, value, _ := strings.Cut(label, "=")
+			fits = fits && n.Labels[key] == value
+		}
+		if fits {
+			found = append(found, n)
+		}
+	}
+	return found, nil
 }
 
 // containersListed are the containers that have every label that is asked for.

@@ -22,6 +22,7 @@ type world struct {
 	Images     map[string]string // reference -> id
 	Volumes    []string
 	Containers []*container
+	Networks   []network // locks
 }
 
 type container struct {

@@ -63,7 +63,7 @@ func fail(ctx context.Context, code int, err error, hints ...string) *Failure {
 	}
 	switch {
 	case errors.As(err, &held):
-		code, hints = exitHeld, []string{"wait for it, or give it time: " + command("deploy") + " -wait=10m", command("status")}
+		code, hints = exitHeld, append([]string{"wait for it, or give it time: " + command("deploy") + " -wait=10m", command("status")}, hints...)
 	case errors.As(err, &record):
 		hints = []string{resetRecord(record.Step)}
 	case errors.Is(err, context.Canceled) || ctx.Err() != nil:

@@ -70,6 +70,11 @@ func (s *session) interruptibleScript(ctx context.Context, name string, args ...
 // runScript is the one way from Go into a script: argv only, the environment spelled out.
 func (s *session) runScript(ctx context.Context, stdout io.Writer, name string, args ...string) error {
 	defer s.act(strings.Join(append([]string{strings.TrimSuffix(name, ".sh")}, firstWord(args)...), " "))()
+	if name == "deploy.sh" {
+		if err := s.lockEngine(ctx); err != nil {
+			return err
+		}
+	}
 	fault, err := os.CreateTemp("", "slipway-fault-")
 	if err != nil {
 		return fmt.Errorf("make a file for the script's fault: %w", err)

@@ -18,6 +18,7 @@ import (
 	"slipway/internal/compose"
 	"slipway/internal/composelint"
 	"slipway/internal/console"
+	"slipway/internal/enginelock"
 	"slipway/internal/host"
 	"slipway/internal/redact"
 	"slipway/internal/regular"
@@ -40,7 +41,8 @@ type session struct {
 
 	target   string
 	started  time.Time
-	lock     *checkpoints.Lock
+	lock     *checkpoints.Lock // of the state directory
+	onEngine *enginelock.Lock  // of the project on the engine; nil while there is no engine
 	run      *checkpoints.Run
 	acted    bool            // a step of this run did something
 	passed   map[string]bool // phases that passed in this invocation
@@ -194,7 +196,7 @@ func (s *session) look() error {
 	return err
 }
 
-// change makes this invocation a run: the state directory, the lock, the journal. Once; later targets go on in it.
+// change makes this invocation a run: the state directory, the locks, the journal. Once; later targets go on in it.
 func (s *session) change(ctx context.Context) error {
 	if s.lock != nil {
 		return nil
@@ -214,6 +216,9 @@ func (s *session) change(ctx context.Context) error {
 	if s.lock, err = s.store.Lock(ctx, holder, s.options.wait); err != nil {
 		return err
 	}
+	if err := s.lockEngine(ctx); err != nil && !errors.Is(err, compose.ErrNoEngine) { // prerequisites may install one
+		return err
+	}
 	if s.run, err = s.store.Begin(s.lock, s.target); err != nil {
 		return err
 	}
@@ -228,10 +233,32 @@ func (s *session) end() {
 		}
 		s.run = nil
 	}
-	if s.lock != nil {
-		_ = s.lock.Release() // closing the process releases it as well
-		s.lock = nil
+	s.unlock()
+}
+
+// lockEngine takes the project's lock on the engine, once. Nothing acts on the engine without it.
+func (s *session) lockEngine(ctx context.Context) (err error) {
+	if s.onEngine == nil {
+		s.onEngine, err = enginelock.Take(ctx, s.project.Name, s.lock, s.options.wait)
 	}
+	return err
+}
+
+// unlock gives the locks back. What is left of them when that fails, or the process is killed, the next run removes.
+func (s *session) unlock() {
+	if s.lock == nil {
+		return
+	}
+	err := s.lock.ReleaseWith(func() error {
+		if s.onEngine == nil {
+			return nil
+		}
+		return s.onEngine.Release(context.Background())
+	})
+	if err != nil {
+		s.console.Line(console.Warn, "lock", err.Error(), 0)
+	}
+	s.lock, s.onEngine = nil, nil
 }
 
 // enter runs the body of a target in the session: signals taken over, and, where it changes something, as a run. Before
@@ -254,11 +281,11 @@ func enter(ctx context.Context, target string, changes bool, asked flags, body f
 	}
 	ctx, stop := s.interruptible(ctx)
 	defer stop()
-	if err := s.ready(ctx, changes); err != nil {
-		return refuse(ctx, fmt.Errorf("%s: %w", target, err))
-	}
 	if changes {
 		defer s.end()
+	}
+	if err := s.ready(ctx, changes); err != nil {
+		return refuse(ctx, fmt.Errorf("%s: %w", target, err))
 	}
 	if err := body(ctx, s); err != nil {
 		s.failure = err

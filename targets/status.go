@@ -10,6 +10,7 @@ import (
 	"slipway/checkpoints"
 	"slipway/internal/compose"
 	"slipway/internal/console"
+	"slipway/internal/enginelock"
 )
 
 // Status prints what is recorded next to what is seen: each step, each container, the last failure and what to run next.
@@ -39,6 +40,7 @@ type observed struct {
 	Containers  []seen              `json:"containers"`
 	Engine      string              `json:"engine,omitempty"` // why the containers could not be looked at
 	Next        string              `json:"next"`
+	remedy      string              // the command that ends the holder's lock, where nobody can tell from here whether it still runs
 	cutShort    bool                // the last deployment did not come to its end, in a step or between two
 }
 
@@ -58,6 +60,8 @@ func (s *session) observe(ctx context.Context) (observed, error) {
 	}
 	if held {
 		found.Holder = &holder
+	} else if err := s.heldElsewhere(ctx, &found); err != nil {
+		found.Engine = firstLine(err)
 	}
 	if found.Steps, err = s.recorded(holder, held); err != nil {
 		return found, err
@@ -73,6 +77,19 @@ func (s *session) observe(ctx context.Context) (observed, error) {
 	found.cutShort = len(runs) > 0 && runs[0].Target == "deploy" && runs[0].State != checkpoints.Done
 	found.Next = next(found)
 	return found, nil
+}
+
+// heldElsewhere looks for a holder who has not the lock of this state directory: another user, or another machine.
+func (s *session) heldElsewhere(ctx context.Context, found *observed) error {
+	held, err := enginelock.Look(ctx, s.project.Name, s.store)
+	if err != nil || held == nil {
+		return err
+	}
+	found.Holder = &held.Holder
+	if !held.Seen {
+		found.remedy = held.Remedy()
+	}
+	return nil
 }
 
 // recorded is the checkpoint of one step.
@@ -153,6 +170,9 @@ func condition(c compose.Container) string {
 
 // next is the command that the operator needs now.
 func next(found observed) string {
+	if found.remedy != "" {
+		return "look where it was started whether it still runs; only once it has ended: " + found.remedy
+	}
 	if found.Holder != nil {
 		return "wait: " + found.Holder.Target + " is running"
 	}

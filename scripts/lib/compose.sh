@@ -77,57 +77,6 @@ ask_compose() {
     docker compose "$@" 2>/dev/null || fail 3 "the compose files do not resolve: docker compose config --quiet says why"
 }
 
-# state_dir: prints where the lock is: STATE_DIR; else the project's directory in the
-# system's, where it is there or for root; else .deploy beside the compose files, where
-# it is there; else the user's own state directory, or .deploy without a home. One that
-# is there and cannot be used is an error: a second state directory would be a second
-# lock. Go decides in the same way.
-state_dir() {
-    local root=/var/lib/slipway dir beside own=${XDG_STATE_HOME:-}
-    dir=$root/$COMPOSE_PROJECT_NAME
-    beside=$(dirname -- "${COMPOSE_FILE%%:*}")/.deploy/$COMPOSE_PROJECT_NAME
-    if [[ $own != /* && ${HOME:-} == /* && -w $HOME ]]; then
-        own=$HOME/.local/state
-    fi
-    if [[ -n ${STATE_DIR:-} ]]; then
-        dir=$STATE_DIR
-    elif [[ -e $root && ! -x $root ]]; then
-        fail 3 "$root is closed to you: let root deploy from it once more, or: sudo chmod 0755 $root"
-    elif [[ $EUID != 0 && ! -e $dir ]]; then
-        dir=$beside
-        [[ -e $beside || $own != /* ]] || dir=$own/slipway/$COMPOSE_PROJECT_NAME
-    fi
-    make_private "$dir" || fail 3 "the state directory $dir cannot be made"
-    [[ -w $dir ]] || fail 3 "the state directory $dir is another user's: run as that user, or name another with STATE_DIR"
-    # Others have to see which projects are there; each project's directory is closed.
-    [[ $EUID != 0 || ${dir%/*} != "$root" ]] || chmod 0755 -- "$root"
-    printf '%s\n' "$dir"
-}
-
-# make_private DIR: a directory for its owner alone, unless it is there.
-make_private() {
-    [[ -d $1 ]] || { mkdir -p -- "$(dirname -- "$1")" && mkdir -m 0700 -- "$1"; }
-}
-
-# take_lock: holds the deployment's lock until this process and all its children
-# have ended, or leaves with 11. A caller that holds it hands it down as LOCK_FD.
-take_lock() {
-    local dir
-    if [[ -n ${LOCK_FD:-} ]]; then
-        [[ $LOCK_FD =~ ^[0-9]+$ && -e /proc/self/fd/$LOCK_FD ]] || fail 1 "LOCK_FD=$LOCK_FD is no open descriptor"
-        # The same open file: this succeeds at once where the caller holds it.
-        flock --nonblock "$LOCK_FD" || fail 11 "another deployment holds the lock"
-        return 0
-    fi
-    dir=$(state_dir)
-    (umask 077 && : >>"$dir/lock")
-    exec 3>>"$dir/lock"
-    flock --nonblock 3 || fail 11 "another deployment holds the lock: $(cat -- "$dir/lock")"
-    printf '{"pid":%d,"who":"%s","target":"%s","run":"","since":"%s"}\n' \
-        "$$" "$(id -un)@$(uname -n)" "${0##*/}" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$dir/lock"
-    export LOCK_FD=3
-}
-
 # services: the names of the active services, one a line.
 services() {
     ask_compose config --services
