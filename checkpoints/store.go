@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -36,17 +35,21 @@ type Store struct {
 }
 
 // Open opens the state directory of a stack, and creates it, mode 0700, if it
-// does not exist. It refuses the directory of another stack, of another user,
-// and one that others can write to.
+// does not exist. It refuses the directory of another stack, and with a
+// *TrustError one whose way or content somebody else could change.
 func Open(dir, stack string) (*Store, error) {
 	s, err := newStore(dir, stack)
 	if err != nil {
 		return nil, err
 	}
-	if err := makeDir(s.dir); err != nil {
-		return nil, fmt.Errorf("create the state directory: %w", err)
+	there, err := checkTrust(s.dir)
+	if err == nil && !there {
+		if err := makeDir(s.dir); err != nil {
+			return nil, fmt.Errorf("create the state directory: %w", err)
+		}
+		_, err = checkTrust(s.dir) // in a folder like /tmp somebody may have been faster
 	}
-	if err := checkDir(s.dir); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	for _, dir := range []string{s.records(), s.runs()} {
@@ -71,10 +74,7 @@ func Look(dir, stack string) (*Store, error) {
 		return nil, err
 	}
 	s.readOnly = true
-	switch err := checkDir(s.dir); {
-	case errors.Is(err, fs.ErrNotExist):
-		return s, nil
-	case err != nil:
+	if _, err := checkTrust(s.dir); err != nil {
 		return nil, err
 	}
 	if err := s.checkStack(); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -134,26 +134,6 @@ func makeDir(dir string) error {
 		return err
 	}
 	return syncDir(filepath.Dir(dir))
-}
-
-// checkDir refuses a directory that somebody else could have written to. It
-// changes nothing: who set the mode may have had a reason.
-func checkDir(dir string) error {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return fmt.Errorf("open the state directory: %w", err)
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("state directory %s: not a directory", dir)
-	}
-	if info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("state directory %s has mode %#o: others can write to it; if its content is yours: chmod 700 %[1]s", dir, info.Mode().Perm())
-	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	if user := os.Geteuid(); ok && user != 0 && int(owner.Uid) != user {
-		return fmt.Errorf("state directory %s belongs to user %d, and you are user %d: run as its owner, or set STATE_DIR", dir, owner.Uid, user)
-	}
-	return nil
 }
 
 // claim writes the stack's name into a new directory, and checks it in an old.
