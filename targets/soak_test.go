@@ -11,6 +11,10 @@ import (
 // TestTwoHundredKillsAtRandomInstantsLoseNothing prints its seed.
 func TestTwoHundredKillsAtRandomInstantsLoseNothing(t *testing.T) { kills(t, 200) }
 
+// TestAHundredDeploymentsBegunAtOnceNeverActTwoAtATime begins them from different users, state directories and checkouts, a
+// container that has the engine's socket, and by hand.
+func TestAHundredDeploymentsBegunAtOnceNeverActTwoAtATime(t *testing.T) { atOnce(t, 100) }
+
 // TestTwentyDeploysAtOnceAreOneAtATime starts them together twice: those that do not wait are refused but for one, those that
 // wait all end well, and no two runs overlap.
 func TestTwentyDeploysAtOnceAreOneAtATime(t *testing.T) {

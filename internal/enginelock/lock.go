@@ -41,7 +41,7 @@ func Take(ctx context.Context, project string, lock *checkpoints.Lock, wait time
 		return nil, fmt.Errorf("lock the project on the engine: %w", err)
 	}
 	const patience = 10 * time.Second // with others who have only tried, as this one
-	began := time.Now()
+	began, pause := time.Now(), 50*time.Millisecond
 	for {
 		id, held, err := try(ctx, project, mine)
 		if err != nil {
@@ -60,8 +60,9 @@ func Take(ctx context.Context, project string, lock *checkpoints.Lock, wait time
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for the lock on the engine, held by %s: %w", held.Holder, ctx.Err())
-		case <-time.After(20*time.Millisecond + mathrand.N(200*time.Millisecond)): //nolint:gosec // keeps two that try out of step
+		case <-time.After(pause/2 + mathrand.N(pause)): //nolint:gosec // keeps two that try out of step
 		}
+		pause = min(pause*2, time.Second)
 	}
 }
 
