@@ -144,7 +144,7 @@ func (c *crowd) byHand(name string, uid uint32) *exec.Cmd {
 // inAContainer deploys by hand in a container that has the engine's socket, and the programs of this machine.
 func (c *crowd) inAContainer(name string) *exec.Cmd {
 	checkout := c.checkout(name)
-	argv := []string{"run", "--rm", "--entrypoint", "/usr/bin/bash"}
+	argv := []string{"run", "--rm", "--name", c.project + "-" + name, "--entrypoint", "/usr/bin/bash"}
 	for from, to := range map[string]string{
 		"/usr": "/usr", "/usr/bin": "/bin", "/usr/lib": "/lib", "/usr/lib64": "/lib64", "/etc/passwd": "/etc/passwd",
 		"/var/run/docker.sock": "/var/run/docker.sock", c.dir: c.dir,
@@ -280,6 +280,42 @@ func TestAKilledRunsScriptHoldsTheProjectForEverybodyAndNothingIsLeftToUnlock(t 
 	}
 	if code, said := ranToEnd(c.byMage("next", nobody, "-wait=10m")); code != 0 {
 		t.Errorf("the next deployment: exit %d\n%s", code, said)
+	}
+	if left := c.locks(); len(left) > 0 {
+		t.Errorf("locks are left: %v", left)
+	}
+}
+
+// TestTheLockOfAContainerThatWasKilledIsNobodys kills a deployment with the container that it is in, as a CI job is cancelled.
+func TestTheLockOfAContainerThatWasKilledIsNobodys(t *testing.T) {
+	c := newCrowd(t)
+	c.image("demo:1")
+	if code, said := ranToEnd(c.byMage("first", 0)); code != 0 {
+		t.Fatalf("the first deployment: exit %d\n%s", code, said)
+	}
+	for name, next := range map[string]*exec.Cmd{"container": c.inAContainer("next"), "host": c.byHand("host", nobody)} {
+		if err := unix.Mkfifo(c.gate, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		killed := c.inAContainer("killed-" + name)
+		if err := killed.Start(); err != nil {
+			t.Fatal(err)
+		}
+		gate, err := os.OpenFile(c.gate, os.O_WRONLY, 0) // opens when the script has come to the gate
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code, said := ranToEnd(c.inAContainer("refused-" + name)); code != 11 || !strings.Contains(said, "docker network rm "+strings.Join(c.locks(), "")) {
+			t.Errorf("%s: while it ran: exit %d, want 11 and the command that ends its lock\n%s", name, code, said)
+		}
+		c.docker("kill", c.project+"-killed-"+name)
+		_ = killed.Wait()
+		if err := errors.Join(gate.Close(), os.Remove(c.gate)); err != nil {
+			t.Fatal(err)
+		}
+		if code, said := ranToEnd(next); code != 0 {
+			t.Errorf("%s: the next deployment: exit %d\n%s", name, code, said)
+		}
 	}
 	if left := c.locks(); len(left) > 0 {
 		t.Errorf("locks are left: %v", left)
