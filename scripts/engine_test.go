@@ -232,7 +232,7 @@ func TestAMigrationThatLostItsScriptIsAdopted(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
 	s.mustDeploy(nil, "build")
-	slow := []string{"JOB_TIME=4s"}
+	slow := []string{"JOB_TIME=15s"}
 	s.killDuring(slow, func() bool { return s.has("migrate", "running") }, "migrate", "migrate")
 	out := s.mustDeploy(slow, "migrate", "migrate")
 	if !strings.Contains(out, "migrate already runs; waiting for it") || strings.Count(out, "begins") != 1 {

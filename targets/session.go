@@ -43,6 +43,7 @@ type session struct {
 	started  time.Time
 	lock     *checkpoints.Lock // of the state directory
 	onEngine *enginelock.Lock  // of the project on the engine; nil while there is no engine
+	locking  sync.Mutex
 	run      *checkpoints.Run
 	acted    bool            // a step of this run did something
 	passed   map[string]bool // phases that passed in this invocation
@@ -238,6 +239,8 @@ func (s *session) end() {
 
 // lockEngine takes the project's lock on the engine, once. Nothing acts on the engine without it.
 func (s *session) lockEngine(ctx context.Context) (err error) {
+	s.locking.Lock()
+	defer s.locking.Unlock()
 	if s.onEngine == nil {
 		s.onEngine, err = enginelock.Take(ctx, s.project.Name, s.lock, s.options.wait)
 	}

@@ -29,11 +29,11 @@ func claimOf(ctx context.Context, lock *checkpoints.Lock) (claim, error) {
 		return claim{}, err
 	}
 	c := claim{Holder: lock.Holder(), Directory: id.Directory}
-	listed, err := flocked(id.Inode)
+	seen, err := flocked(id.Inode)
 	if err != nil {
 		return claim{}, err
 	}
-	if listed {
+	if seen {
 		c.Boot, c.Inode = bootID(), id.Inode
 	}
 	if own := ownContainer(); own != "" {
@@ -62,11 +62,11 @@ func (c claim) state(ctx context.Context, directory string) (state, error) {
 		return ended, nil
 	}
 	if c.Boot != "" && c.Boot == bootID() && seesAllProcesses() {
-		listed, err := flocked(c.Inode)
+		held, err := flocked(c.Inode)
 		if err != nil {
 			return unknown, err
 		}
-		if listed {
+		if held {
 			return running, nil
 		}
 		return ended, nil

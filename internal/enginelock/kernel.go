@@ -16,19 +16,32 @@ func bootID() string {
 	return strings.TrimSpace(string(id))
 }
 
+// looks is how often the kernel's list is read before a lock counts as not in it. It is handed out by the page, and an entry
+// that goes away between two pages hides another one from that reading.
+const looks = 10
+
 // flocked tells that a process has a flock(2) on a file with this inode, on whichever file system: two files that share the
 // number make a lock that has ended look held, never the other way round.
 func flocked(inode string) (bool, error) {
-	locks, err := os.ReadFile("/proc/locks")
-	if err != nil {
-		return false, fmt.Errorf("look at the kernel's locks: %w", err)
-	}
-	for line := range strings.Lines(string(locks)) {
-		if strings.Contains(line, " FLOCK ") && strings.Contains(line, ":"+inode+" ") {
+	for range looks {
+		locks, err := os.ReadFile("/proc/locks")
+		if err != nil {
+			return false, fmt.Errorf("look at the kernel's locks: %w", err)
+		}
+		if listed(string(locks), inode) {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+func listed(locks, inode string) bool {
+	for line := range strings.Lines(locks) {
+		if strings.Contains(line, " FLOCK ") && strings.Contains(line, ":"+inode+" ") {
+			return true
+		}
+	}
+	return false
 }
 
 // seesAllProcesses tells that this process is in the kernel's first PID namespace. Only there the kernel lists every lock: in

@@ -47,7 +47,7 @@ check_trust() {
     [[ -d $dir ]] || return 0
     # What vanishes meanwhile, a run has removed.
     found=$(find "$dir/" -mindepth 1 '(' '!' -uid "$EUID" '!' -uid 0 -o '!' -type l -perm /022 ')' -print -quit 2>/dev/null) || true
-    [[ -z $found ]] || { check_owner "$dir" "$found" && check_closed "$dir" "$found"; }
+    [[ -z $found ]] || check_part "$dir" "$found" last
     found=$(find "$dir/" -mindepth 1 '!' -type d '!' -type f '!' -type l -print -quit 2>/dev/null) || true
     [[ -z $found ]] || distrust "$dir" "$found" "is neither a file nor a folder" "rm $found"
     links=$(find "$dir/" -mindepth 1 -type l 2>/dev/null) || true
@@ -59,8 +59,7 @@ check_trust() {
 # check_way DIR PATH: looks at each part of PATH in turn, from the root on and through
 # symbolic links, so that nobody can exchange what was looked at before.
 check_way() {
-    local dir=$1 rest=$2 at=/ next target links=0
-    check_owner "$dir" /
+    local dir=$1 rest=$2 at=/ next target last links=0
     check_part "$dir" /
     while [[ -n ${rest//\//} ]]; do
         while [[ $rest == /* ]]; do rest=${rest#/}; done
@@ -68,17 +67,14 @@ check_way() {
         rest=${rest#"${rest%%/*}"}
         if [[ -L $next ]]; then
             ((++links <= 40)) || fail 3 "state directory $dir: $2 leads through too many symbolic links"
-            check_owner "$dir" "$next"
+            check_part "$dir" "$next"
             target=$(readlink -- "$next") || return
             [[ $target != /* ]] || at=/
             rest=$target$rest
         elif [[ -e $next ]]; then
-            check_owner "$dir" "$next"
-            if [[ -n ${rest//\//} ]]; then
-                check_part "$dir" "$next"
-            else
-                check_closed "$dir" "$next"
-            fi
+            last=
+            [[ -n ${rest//\//} ]] || last=last
+            check_part "$dir" "$next" "$last"
             at=$next
         else
             return 0
@@ -86,34 +82,23 @@ check_way() {
     done
 }
 
-# check_part DIR PATH: as check_closed; but in a folder like /tmp, what others
-# put there is their own, and a group of which the user is the only member is the user.
+# check_part DIR PATH [last]: refuses what belongs to somebody else, and what others
+# can write to. On the way to the last part, what others put into a folder like /tmp
+# is their own, and a group of which the user is the only member is the user.
 check_part() {
-    local dir=$1 path=$2 mode group
-    read -r mode group < <(stat --format '%a %g' -- "$path")
-    if [[ -d $path ]]; then
-        (((8#$mode & 8#1000) == 0)) || return 0
-        if (((8#$mode & 8#022) == 8#020)) && own_group "$path" "$group"; then return 0; fi
+    local dir=$1 path=$2 last=${3:-} uid group mode owner fix
+    read -r uid group mode owner < <(stat --format '%u %g %a %U' -- "$path")
+    if [[ $uid != 0 && $uid != "$EUID" ]]; then
+        [[ $owner != UNKNOWN ]] || owner=$uid
+        fix="sudo chown -h $(own_name) $path"
+        [[ $path != "$dir"* ]] || fix="sudo chown -hR $(own_name) $dir"
+        distrust "$dir" "$path" "belongs to $owner, who could change what $(own_name) runs" "$fix"
     fi
-    check_closed "$dir" "$path"
-}
-
-# check_owner DIR PATH: refuses what belongs to somebody else.
-check_owner() {
-    local dir=$1 path=$2 uid owner fix
-    read -r uid owner < <(stat --format '%u %U' -- "$path")
-    [[ $uid != 0 && $uid != "$EUID" ]] || return 0
-    [[ $owner != UNKNOWN ]] || owner=$uid
-    fix="sudo chown -h $(own_name) $path"
-    [[ $path != "$dir"* ]] || fix="sudo chown -hR $(own_name) $dir"
-    distrust "$dir" "$path" "belongs to $owner, who could change what $(own_name) runs" "$fix"
-}
-
-# check_closed DIR PATH: refuses what others can write to.
-check_closed() {
-    local dir=$1 path=$2 mode
-    mode=$(stat --format %a -- "$path") || return
-    (((8#$mode & 8#022) != 0)) || return 0
+    if [[ -L $path ]] || (((8#$mode & 8#022) == 0)); then return 0; fi
+    if [[ -z $last && -d $path ]]; then
+        (((8#$mode & 8#1000) == 0)) || return 0
+        if (((8#$mode & 8#002) == 0)) && own_group "$path" "$group"; then return 0; fi
+    fi
     distrust "$dir" "$path" "has mode $mode: others can write to it, and change what $(own_name) runs" "chmod go-w $path"
 }
 
