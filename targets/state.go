@@ -18,7 +18,7 @@ import (
 const systemState = "/var/lib/slipway"
 
 // stateDir is the folder of the project's state: the same for whoever deploys the project from here, since a second one
-// would be a second lock. scripts/lib/compose.sh decides in the same way.
+// would be a second memory. scripts/lib/state.sh decides in the same way.
 func stateDir(p compose.Project) (string, error) {
 	return places().of(p)
 }
