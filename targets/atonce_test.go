@@ -29,9 +29,10 @@ const dockerActs = `#!/bin/sh
 case "$1 $2" in
 "compose build" | "compose up")
     echo "$RUN begin" >>"$ACTS"
-    [ "$2" != up ] || [ ! -p "$ACTS.gate" ] || read -r _ <"$ACTS.gate"
+    [ "$2" != up ] || [ ! -p "$ACTS.gate" ] || [ -n "$LEAVES" ] || read -r _ <"$ACTS.gate"
     /usr/bin/env PATH="${PATH#*:}" docker "$@"
     code=$?
+    [ -z "$LEAVES" ] || { read -r _ <"$ACTS.gate" & }
     echo "$RUN end" >>"$ACTS"
     exit "$code"
     ;;
@@ -186,24 +187,25 @@ func atOnce(t *testing.T, count int) {
 		t.Fatalf("the first deployment: exit %d\n%s", code, said)
 	}
 	var all sync.WaitGroup
+	var again sync.Mutex // of those that were refused, one at a time tries again: a hundred leave nothing for the one that acts
 	begin := make(chan struct{})
 	for n := range count {
 		name := fmt.Sprintf("run-%d", n)
 		cmd := ways[n%len(ways)](name)
 		all.Go(func() {
 			<-begin
-			for {
-				code, said := ranToEnd(cmd)
-				switch {
-				case code == 11 && strings.Contains(said, "another deployment holds the lock on the engine: "):
-					again := exec.Command(cmd.Args[0], cmd.Args[1:]...)
-					again.Dir, again.Env, again.SysProcAttr = cmd.Dir, cmd.Env, cmd.SysProcAttr
-					cmd = again
-					continue
-				case code != 0:
-					t.Errorf("%s: exit %d\n%s", name, code, said)
-				}
-				return
+			code, said := ranToEnd(cmd)
+			if code == 11 {
+				again.Lock()
+				defer again.Unlock()
+			}
+			for code == 11 && strings.Contains(said, "another deployment holds the lock on the engine: ") {
+				next := exec.Command(cmd.Args[0], cmd.Args[1:]...)
+				next.Dir, next.Env, next.SysProcAttr = cmd.Dir, cmd.Env, cmd.SysProcAttr
+				code, said = ranToEnd(next)
+			}
+			if code != 0 {
+				t.Errorf("%s: exit %d\n%s", name, code, said)
 			}
 		})
 	}
@@ -276,6 +278,39 @@ func TestAKilledRunsScriptHoldsTheProjectForEverybodyAndNothingIsLeftToUnlock(t 
 		t.Fatal(err)
 	}
 	if err := os.Remove(c.gate); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := ranToEnd(c.byMage("next", nobody, "-wait=10m")); code != 0 {
+		t.Errorf("the next deployment: exit %d\n%s", code, said)
+	}
+	if left := c.locks(); len(left) > 0 {
+		t.Errorf("locks are left: %v", left)
+	}
+}
+
+// TestByHandAChildThatGoesOnKeepsTheProject lets the script end before what it started.
+func TestByHandAChildThatGoesOnKeepsTheProject(t *testing.T) {
+	c := newCrowd(t)
+	if code, said := ranToEnd(c.byMage("first", 0)); code != 0 {
+		t.Fatalf("the first deployment: exit %d\n%s", code, said)
+	}
+	if err := unix.Mkfifo(c.gate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := c.byHand("script", 0)
+	script.Env = append(script.Env, "LEAVES=a child")
+	script.Stdout, script.Stderr = nil, nil
+	if err := script.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := ranToEnd(c.byHand("other", nobody)); code != 11 || strings.Contains(said, "docker network rm") {
+		t.Errorf("while the child ran: exit %d, want 11\n%s", code, said)
+	}
+	gate, err := os.OpenFile(c.gate, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(gate.Close(), os.Remove(c.gate)); err != nil {
 		t.Fatal(err)
 	}
 	if code, said := ranToEnd(c.byMage("next", nobody, "-wait=10m")); code != 0 {

@@ -40,7 +40,7 @@ func Take(ctx context.Context, project string, lock *checkpoints.Lock, wait time
 	if err != nil {
 		return nil, fmt.Errorf("lock the project on the engine: %w", err)
 	}
-	const patience = 10 * time.Second // with others who have only tried, as this one
+	const patience = 30 * time.Second // with others who have only tried, as this one
 	began, pause := time.Now(), 50*time.Millisecond
 	for {
 		id, held, err := try(ctx, project, mine)
@@ -86,8 +86,8 @@ func try(ctx context.Context, project string, mine claim) (string, *HeldError, e
 	return "", held, errors.Join(err, lock.Release(ctx))
 }
 
-// limit bounds what is asked of the engine.
-const limit = 10 * time.Second
+// limit bounds what is asked of the engine. It is generous: on a busy machine each question takes seconds.
+const limit = time.Minute
 
 // acting is for what an interrupt must not cut short: it could leave a lock behind.
 func acting(ctx context.Context) (context.Context, context.CancelFunc) {

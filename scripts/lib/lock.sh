@@ -36,6 +36,7 @@ take_lock() {
 # and withdraws for a while that is another one for each.
 lock_engine() {
     local dir=$1 claim held tries=50
+    LOCK_FILE=$dir/lock
     name_directory "$dir"
     claim=$(claim_of "$dir" "$2")
     while true; do
@@ -43,13 +44,20 @@ lock_engine() {
         [[ -z $held ]] || fail_held "$held"
         ENGINE_LOCK=$(docker network create --config-only --label "slipway.lock=$COMPOSE_PROJECT_NAME" \
             --label "slipway.holder=$claim" "slipway.lock.$COMPOSE_PROJECT_NAME.$$-$RANDOM")
-        trap unlock_engine EXIT
+        trap unlock EXIT
         held=$(other_lock "$claim" "$ENGINE_LOCK")
         [[ -n $held ]] || return 0
         unlock_engine
         ((--tries > 0)) || fail_held "$held"
         sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
     done
+}
+
+# unlock: gives the engine's lock back at the end, unless a child that goes on still has
+# the kernel's: then, the next run removes it.
+unlock() {
+    exec 3>>"$LOCK_FILE" # another open file: a child has only the old one
+    ! flock --nonblock 3 || unlock_engine
 }
 
 # unlock_engine: gives the engine's lock back. Where that fails, the next run from the
