@@ -6,6 +6,7 @@
 package console
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -117,21 +118,31 @@ func (c *Console) Table(word Word, subject, detail string) {
 	c.write(c.out, c.first(c.out, word)+strings.TrimRight(fmt.Sprintf("%-18s %s", subject, detail), " ")+"\n")
 }
 
-// JSON writes v to stdout as indented JSON.
+// JSON writes v to stdout as indented JSON. Secrets are taken out of its texts and not of its keys.
 func (c *Console) JSON(v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
+	text, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
-	c.Print(string(text) + "\n")
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, c.secrets.JSON(text), "", "  "); err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.show(c.out, indented.String()+"\n")
 	return nil
 }
 
-// write ignores an error: a reader that left (`mage deploy | head`) must not stop a deployment. What is live makes way.
-func (c *Console) write(s stream, text string) {
+// write takes the secrets out of a text.
+func (c *Console) write(s stream, text string) { c.show(s, c.secrets.String(text)) }
+
+// show writes what holds no secret any more. It ignores an error: a reader that left (`mage deploy | head`) must not stop a
+// deployment. What is live makes way.
+func (c *Console) show(s stream, text string) {
 	shown := c.drawn
 	c.erase()
-	_, _ = io.WriteString(s.w, c.secrets.String(text))
+	_, _ = io.WriteString(s.w, text)
 	c.unfinished = !strings.HasSuffix(text, "\n")
 	if shown {
 		c.draw()

@@ -1,12 +1,15 @@
 // Package redact keeps secrets out of everything an operator or a log reads.
 //
-// A Redactor is told the values that are secret; what passes through it afterwards holds neither one of them, nor one of
-// their usual encodings, nor a piece of at least half of one:
+// A Redactor is told the values that are secret; what passes through it afterwards holds neither one of them, however it is
+// encoded, nor a piece of at least half of one, nor of [telling] bytes:
 //
 //	secrets := redact.New()
 //	secrets.Add(values...)
 //	out := secrets.Writer(os.Stderr)
 //	defer out.Flush()
+//
+// The text is decoded, and not the secret encoded: escapes and digits are the tables escapes and alphabets. So a secret costs
+// its own length and a sixteenth of that, and a text is read once for each encoding that it may hold.
 //
 // A value that is also a word of ordinary output, because it is shorter than [Shortest], because everybody takes it, or
 // because a service is called so, is hidden only where it stands as a value: POSTGRES_PASSWORD=postgres, "password":
@@ -69,6 +72,7 @@ func (r *Redactor) add(to map[string]bool, texts []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, text := range texts {
+		text = strings.Trim(text, "\r\n") // which end a secret file, and the service drops
 		if text != "" && !to[text] {
 			to[text] = true
 			r.index = nil
@@ -78,12 +82,18 @@ func (r *Redactor) add(to map[string]bool, texts []string) {
 
 // String returns s without its secrets.
 func (r *Redactor) String(s string) string {
-	marks := r.current().marks("", s)
+	return r.after("", s)
+}
+
+// after is s without its secrets, where before stands in front of it: it may make a value of a common word.
+func (r *Redactor) after(before, s string) string {
+	marks, _ := r.current().marks(before+s, true)
 	if marks == nil {
 		return s
 	}
+	marks = marks[len(before):]
 	var out strings.Builder
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch {
 		case !marks[i]:
 			out.WriteByte(s[i])

@@ -2,11 +2,16 @@ package redact
 
 import (
 	"io"
+	"strings"
 	"sync"
 )
 
+// lookBehind is how far a text is looked at again in which a secret was hidden: the rest of it is hidden because of what stood
+// before. Elsewhere it is as far as the key of a value may be.
+const lookBehind = 512
+
 // Writer passes on what is written to it without the secrets. It holds back only an end of the text that may still grow
-// into a secret, so a whole line passes at once. Call Flush when nothing follows. It is safe for concurrent use.
+// into a piece of a secret, so a whole line passes at once. Call Flush when nothing follows. It is safe for concurrent use.
 type Writer struct {
 	redactor *Redactor
 	to       io.Writer
@@ -14,7 +19,6 @@ type Writer struct {
 	mu     sync.Mutex
 	before string // the end of what was passed on, as it came
 	held   []byte
-	hidden int  // so many of the first bytes held belong to a secret whose replacement is written
 	after  bool // the last byte passed belonged to a secret: one that follows directly needs no replacement of its own
 }
 
@@ -47,34 +51,27 @@ func (w *Writer) Close() error {
 }
 
 func (w *Writer) pass(all bool) error {
-	index := w.redactor.current()
-	text := string(w.held)
-	end := len(text)
-	if !all {
-		end -= index.open(text)
-	}
-	marks := index.marks(w.before, text)
-	secret := func(i int) bool { return i < w.hidden || marks != nil && marks[i] }
+	text := w.before + string(w.held)
+	marks, end := w.redactor.current().marks(text, all)
+	begin := len(w.before)
+	end = max(begin, end)
 
-	out := make([]byte, 0, end+len(Replacement))
-	for i := range end {
+	out := make([]byte, 0, end-begin+len(Replacement))
+	for i := begin; i < end; i++ {
+		hidden := marks != nil && marks[i]
 		switch {
-		case !secret(i):
+		case !hidden:
 			out = append(out, text[i])
-		case i == 0 && !w.after, i > 0 && !secret(i-1):
+		case !w.after:
 			out = append(out, Replacement...)
 		}
+		w.after = hidden
 	}
-	if end > 0 {
-		w.after = secret(end - 1)
-		hidden := 0
-		for w.after && end+hidden < len(text) && secret(end+hidden) {
-			hidden++
-		}
-		w.hidden = hidden
+	back := lookBehind
+	if !w.after {
+		back = keyBefore
 	}
-	w.before += text[:end]
-	w.before = w.before[max(0, len(w.before)-lookBehind):]
+	w.before = strings.Clone(text[max(0, end-back):end])
 	w.held = append(w.held[:0], text[end:]...)
 	if len(out) == 0 {
 		return nil
