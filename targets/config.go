@@ -40,7 +40,7 @@ func config(ctx context.Context) error {
 		if err != nil {
 			return "", err
 		}
-		plan, missing, err := settings.Collect(s.dir, s.withReaders(declared), file, s.lookup)
+		plan, missing, err := settings.Collect(s.dir, s.hideable(s.withReaders(declared)), file, s.lookup)
 		if err != nil {
 			return "", err
 		}

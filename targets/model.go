@@ -24,6 +24,7 @@ func (s *session) model(ctx context.Context) (*compose.Model, error) {
 		if model, err = s.project.Model(ctx); err != nil {
 			return nil, fmt.Errorf("compose files: %w", err)
 		}
+		s.learn(model, nil)
 	}
 	if err := s.dest.Database.checkModel(model); err != nil {
 		return nil, refuse(ctx, err)

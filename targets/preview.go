@@ -65,6 +65,7 @@ func (s *session) modelChecks() []host.Check {
 	checks := []host.Check{
 		{Name: "stack", Limit: previewLimit, Look: sound},
 		{Name: "compose values", Look: s.valuesThatArrive},
+		{Name: "secrets", Limit: previewLimit, Look: look(s.weakSecrets)},
 		{Name: "ports", Limit: previewLimit, Look: look(freePorts)},
 		{Name: "registry", Limit: previewLimit, Look: look(s.reachableRegistries)},
 	}
@@ -114,24 +115,18 @@ func (s *session) override() string {
 
 // preview resolves the stack and asks the engine what it needs, with stand-ins for what config has still to ask for.
 func (s *session) preview(ctx context.Context) preview {
-	project := s.project
-	declared, err := s.allSettings(ctx)
-	if err != nil {
-		declared = s.dest.Settings
-	}
 	env := s.envContent()
-	var seen preview
-	for _, setting := range declared {
-		if setting.File != "" {
-			continue
-		}
-		seen.standIns = seen.standIns || env == "" // config will write it
-		if s.setting(setting.Key) == "" {
-			project.Env = append(project.Env, setting.Key+"="+standIn)
-			seen.standIns = true
-		}
+	project, pending := s.withStandIns(ctx)
+	seen := preview{standIns: pending && env == ""} // config will write it
+	if len(project.Env) == len(s.project.Env) {
+		seen.model = s.offered()
+	} else {
+		seen.standIns = true
 	}
-	if seen.model, seen.err = project.Model(ctx); seen.err == nil {
+	if seen.model == nil {
+		seen.model, seen.err = project.Model(ctx)
+	}
+	if seen.err == nil {
 		seen.err = s.dest.Database.checkModel(seen.model)
 	}
 	if seen.err != nil {
@@ -145,6 +140,25 @@ func (s *session) preview(ctx context.Context) preview {
 	s.readers = readers(seen.model, seen.world.Images)
 	s.mu.Unlock()
 	return seen
+}
+
+// withStandIns is the project with a stand-in for each setting that has no value yet, and whether there are settings at all.
+func (s *session) withStandIns(ctx context.Context) (project compose.Project, some bool) {
+	declared, err := s.allSettings(ctx)
+	if err != nil {
+		declared = s.dest.Settings
+	}
+	project = s.project
+	for _, setting := range declared {
+		if setting.File != "" {
+			continue
+		}
+		some = true
+		if s.setting(setting.Key) == "" {
+			project.Env = append(slices.Clone(project.Env), setting.Key+"="+standIn)
+		}
+	}
+	return project, some
 }
 
 // reachableRegistries checks the registries that a pull would ask: those of images that are neither here nor built here.

@@ -2,7 +2,6 @@ package targets
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -21,8 +19,6 @@ import (
 	"slipway/internal/enginelock"
 	"slipway/internal/host"
 	"slipway/internal/redact"
-	"slipway/internal/regular"
-	"slipway/internal/settings"
 	"slipway/scripts"
 )
 
@@ -131,57 +127,6 @@ func asked[T any](limit time.Duration, question func(context.Context) (T, error)
 		defer cancel()
 		return question(ctx)
 	})
-}
-
-// learnSecrets tells the redactor every value that must not be seen: of the environment, the env files, and the secret files
-// that the settings or the compose files name. A compose file that cannot be read is preflight's to report, but a pipe in
-// its place would keep it waiting.
-func (s *session) learnSecrets() error {
-	paths := make([]string, len(s.project.Files))
-	for i, file := range s.project.Files {
-		paths[i] = s.path(file)
-	}
-	files, unread := composelint.Read(paths...)
-	if errors.Is(unread, regular.ErrNotRegular) {
-		return unread
-	}
-	asking, all := composelint.Asking(files)
-	s.written = asked(previewLimit, func(ctx context.Context) ([]byte, error) {
-		if all && unread == nil {
-			return json.Marshal(asking)
-		}
-		return s.project.Uninterpolated(ctx)
-	})
-	values, err := s.values()
-	if err != nil { // config says why; a path with a variable of the env file is not found until then
-		values = s.lookup
-	}
-	s.files = files
-	named := composelint.Names(files, values)
-	for _, path := range named.Others {
-		file, err := regular.Open(path)
-		if errors.Is(err, regular.ErrNotRegular) { // the library would wait for it
-			return err
-		}
-		if err == nil {
-			_ = file.Close()
-		}
-	}
-	s.secrets.Ordinary(append(named.Words, s.stack.Name, s.project.Name)...)
-	s.secrets.Keys(named.Variables...)
-	for _, setting := range s.dest.Settings {
-		if setting.IsSecret() {
-			s.secrets.Keys(setting.Key)
-		}
-	}
-	for _, pair := range os.Environ() {
-		if key, value, ok := strings.Cut(pair, "="); ok {
-			s.secrets.Add(redact.Secrets(key, value)...)
-		}
-	}
-	found, err := settings.Values(s.dir, s.envFile(), s.dest.Settings, named)
-	s.secrets.Add(found...)
-	return err
 }
 
 // look opens the state to read it: no lock, nothing made.

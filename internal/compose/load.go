@@ -15,16 +15,27 @@ import (
 
 // Model is the resolved project: the active profiles and the jobs.
 func (p Project) Model(ctx context.Context) (*Model, error) {
-	profiles := p.withJobs()
-	project, err := p.load(ctx, profiles)
-	if err != nil { // it may include what only Compose fetches; and if not, the error is to be Compose's
-		data, err := ask(ctx, "compose config", p.environment(profiles), "compose", "config", "--format", "json")
-		if err != nil {
-			return nil, err
-		}
-		if project, err = p.resolve(ctx, data); err != nil {
-			return nil, err
-		}
+	model, err := p.OwnModel(ctx)
+	if err == nil {
+		return model, nil
+	}
+	// It may include what only Compose fetches; and if not, the error is to be Compose's.
+	data, err := ask(ctx, "compose config", p.environment(p.withJobs()), "compose", "config", "--format", "json")
+	if err != nil {
+		return nil, err
+	}
+	project, err := p.resolve(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	return newModel(withoutUnused(project)), nil
+}
+
+// OwnModel is the same, of files that are all here. It starts no command and asks nobody.
+func (p Project) OwnModel(ctx context.Context) (*Model, error) {
+	project, err := p.load(ctx, p.withJobs())
+	if err != nil {
+		return nil, err
 	}
 	return newModel(withoutUnused(project)), nil
 }

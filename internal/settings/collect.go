@@ -113,13 +113,17 @@ func collect(dir string, s Setting, env *EnvFile, lookup func(string) (string, b
 		}
 		return Answer{s, s.normal(value), Environment}, true, nil
 	}
+	answer := Answer{s, s.Default, Default}
 	if s.Generate > 0 {
-		return Answer{s, generate(s.Generate), Generated}, true, nil
+		answer = Answer{s, generate(s.Generate), Generated}
 	}
-	if s.Default != "" {
-		return Answer{s, s.Default, Default}, true, nil
+	if answer.Value == "" {
+		return Answer{}, false, nil
 	}
-	return Answer{}, false, nil
+	if err := s.valid(answer.Value); err != nil {
+		return Answer{}, false, refuse(Problem{Key: s.Key, Why: err.Error() + "; " + string(answer.Source)})
+	}
+	return answer, true, nil
 }
 
 // present returns the value that is there already and the path of the file that holds it; no path when none does.

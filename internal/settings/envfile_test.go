@@ -237,7 +237,7 @@ func TestReadingAnEnvFilePrintsNothingOfIt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), ".env")
 	write(t, path, "A=pa$"+canary+"\n", 0o600)
 	open(t, path)
-	_, err := Values(filepath.Dir(path), path, nil, composelint.Named{})
+	_, err := Values(filepath.Dir(path), path, nil, nil, composelint.Named{})
 	if err != nil || log.Len() > 0 {
 		t.Errorf("%d bytes, %v", log.Len(), err)
 	}

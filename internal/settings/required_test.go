@@ -65,7 +65,7 @@ func TestValuesFindsEverySecretEvenInABrokenFile(t *testing.T) {
 		write(t, filepath.Join(dir, ".env"), env, 0o644)
 		write(t, filepath.Join(dir, "secrets/a"), "canary-six\n", 0o600)
 		write(t, filepath.Join(dir, "other/file"), "canary-seven", 0o600)
-		got, err := Values(dir, filepath.Join(dir, ".env"), declared, composelint.Named{Secrets: []string{filepath.Join(dir, "secrets/a")}})
+		got, err := Values(dir, filepath.Join(dir, ".env"), nil, declared, composelint.Named{Secrets: []string{filepath.Join(dir, "secrets/a")}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func TestValuesFindsEverySecretEvenInABrokenFile(t *testing.T) {
 
 func TestValuesOfAStackWithoutSecretsIsEmpty(t *testing.T) {
 	dir := t.TempDir()
-	if got, err := Values(dir, filepath.Join(dir, ".env"), []Setting{{Key: "X", File: "secrets/x"}}, composelint.Named{Secrets: []string{filepath.Join(dir, "none")}}); len(got) > 0 || err != nil {
+	if got, err := Values(dir, filepath.Join(dir, ".env"), nil, []Setting{{Key: "X", File: "secrets/x"}}, composelint.Named{Secrets: []string{filepath.Join(dir, "none")}}); len(got) > 0 || err != nil {
 		t.Errorf("%d values, %v", len(got), err)
 	}
 }
@@ -100,7 +100,7 @@ func TestCaseG7OnlyWhatIsNamedAsASecretIsLearned(t *testing.T) {
 	write(t, path("secrets/declared"), "canary-one", 0o600)
 	write(t, path("elsewhere/named"), "canary-two", 0o600)
 	write(t, path("web.env"), "SMTP_PASSWORD=pa$canary\nTITLE=the shop\nLICENCE=canary-five\n", 0o600)
-	got, err := Values(dir, path(".env"), []Setting{{Key: "X", File: "secrets/declared"}},
+	got, err := Values(dir, path(".env"), nil, []Setting{{Key: "X", File: "secrets/declared"}},
 		composelint.Named{Secrets: []string{path("elsewhere/named")}, EnvFiles: []string{path("web.env")}, Variables: []string{"LICENCE"}})
 	if err != nil {
 		t.Fatal(err)
@@ -119,13 +119,13 @@ func TestCaseF7ASecretThatIsAPipeIsAnErrorAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, named := range map[string]composelint.Named{"secret": {Secrets: []string{pipe}}, "env_file": {EnvFiles: []string{pipe}}} {
-		_, err := Values(dir, filepath.Join(dir, ".env"), nil, named)
+		_, err := Values(dir, filepath.Join(dir, ".env"), nil, nil, named)
 		if err == nil || err.Error() != pipe+": is not a regular file" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for _, read := range []func() error{
-		func() error { _, err := Values(dir, pipe, nil, composelint.Named{}); return err },
+		func() error { _, err := Values(dir, pipe, nil, nil, composelint.Named{}); return err },
 		func() error { _, err := ReadEnvFile(pipe, nothing); return err },
 		func() error {
 			_, _, err := Collect(dir, []Setting{{Key: "X", File: "pipe"}}, open(t, filepath.Join(dir, ".env")), nothing)

@@ -12,10 +12,10 @@ import (
 	"slipway/internal/redact"
 )
 
-// Values returns the secret values of the stack in dir, for the redactor: from its env file, from the declared secret files
-// and from what its compose files name. It also reads what [ReadEnvFile] refuses, because the refusal itself must not leak.
+// Values returns the secret values of the stack in dir, for the redactor: from the environment, from its env file, from the
+// declared secret files and from what its compose files name. It also reads what [ReadEnvFile] refuses, because the refusal itself must not leak.
 // The error tells what could not be read; the values found are returned all the same.
-func Values(dir, envPath string, declared []Setting, named composelint.Named) ([]string, error) {
+func Values(dir, envPath string, environ []string, declared []Setting, named composelint.Named) ([]string, error) {
 	secret := map[string]bool{}
 	files := slices.Clone(named.Secrets)
 	for _, s := range declared {
@@ -30,6 +30,11 @@ func Values(dir, envPath string, declared []Setting, named composelint.Named) ([
 		secret[key] = true
 	}
 	var values []string
+	for _, pair := range environ {
+		if key, value, ok := strings.Cut(pair, "="); ok {
+			values = append(values, secretsIn(key, value, secret)...)
+		}
+	}
 	var failures []error
 	read := func(path string) string {
 		data, err := readFile(path)

@@ -5,6 +5,7 @@
 //	job     appends a line to $LOG, after it has read $FILE
 //	backup, inspect   copy that and count its lines
 //	fetch   prints what a URL answers
+//	tell    prints $TELL, which is a file, and ends with 1; with -hold it does not end
 //	hold    does nothing for ever
 //	deaf    does so, too, and does not end on SIGTERM
 package main
@@ -18,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -79,6 +81,16 @@ func run(verb string) error {
 		signal.Ignore(syscall.SIGTERM)
 		time.Sleep(time.Hour)
 		return nil
+	case "tell":
+		data, err := os.ReadFile(os.Getenv("TELL"))
+		if err != nil {
+			return err
+		}
+		_, _ = os.Stdout.Write(data)
+		if slices.Contains(os.Args, "-hold") {
+			return run("hold")
+		}
+		return errors.New("told")
 	case "hold":
 		ended := make(chan os.Signal, 1)
 		signal.Notify(ended, syscall.SIGTERM, syscall.SIGINT)
