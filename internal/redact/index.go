@@ -2,28 +2,23 @@ package redact
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 )
 
 // index finds pieces of patterns in one pass over a text. Of each pattern it knows a few windows of Shortest bytes, at such
 // distances that every forbidden piece holds one of them; where the text has a window, the texts around it are compared. So
-// it takes about 16 bytes for each 32 of a secret.
+// it takes 8 bytes for each 27 of a long secret.
 type index struct {
 	patterns []pattern
-	places   []place // in the order of their windows
+	size     int      // of all patterns together
+	places   []uint64 // the hash of a window and, in the lower half, where it is among all patterns; sorted
 	filter   filter
 	weak     []string
 	words    map[string]bool
 	keys     map[string]bool
 	ends     ends
-}
-
-// place is where a window is in a pattern.
-type place struct {
-	window  uint64
-	pattern int32
-	at      int32
 }
 
 // reach is how far around a window the texts are compared: beyond it are other windows. It bounds what a secret costs that
@@ -56,12 +51,32 @@ func (x *index) add(p pattern) {
 	if !p.part {
 		x.ends.add(p.text)
 	}
+	p.start = x.size
 	x.patterns = append(x.patterns, p)
-	step := int(p.need) - Shortest + 1
+	x.size += len(p.text)
+	step := p.need - Shortest + 1
+	x.places = slices.Grow(x.places, len(p.text)/step)
 	for at := step - 1; at+Shortest <= len(p.text); at += step {
 		at = varied(p.text, at, step/2)
-		x.places = append(x.places, place{window(p.text[at:]), int32(len(x.patterns) - 1), int32(at)}) //nolint:gosec // a file of at most 16 MiB
+		x.places = append(x.places, placed(window(p.text[at:]), p.start+at))
 	}
+}
+
+// placed is a window that begins at a place.
+func placed(window uint64, at int) uint64 {
+	return hash(window)&^math.MaxUint32 | uint64(at)&math.MaxUint32 //nolint:gosec // nobody has 4 GB of secrets
+}
+
+func hash(window uint64) uint64 { return window * 0x9E3779B97F4A7C15 }
+
+// at is the pattern that a place is in, and where.
+func (x *index) at(place uint64) (pattern, int) {
+	start := int(place & math.MaxUint32) //nolint:gosec // 32 bits
+	i, found := slices.BinarySearchFunc(x.patterns, start, func(p pattern, start int) int { return cmp.Compare(p.start, start) })
+	if !found {
+		i--
+	}
+	return x.patterns[i], start - x.patterns[i].start
 }
 
 // varied is a place at most so far back whose window does not repeat a byte, such as the blanks of an indentation: ordinary
@@ -88,24 +103,36 @@ func isVaried(s string) bool {
 
 // sort puts the windows in order and leaves out those around which all is the same.
 func (x *index) sort() {
-	slices.SortFunc(x.places, func(a, b place) int {
-		if order := cmp.Compare(a.window, b.window); order != 0 {
-			return order
+	slices.Sort(x.places)
+	kept := x.places[:0]
+	for rest := x.places; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n]>>32 == rest[0]>>32 {
+			n++
 		}
-		return cmp.Or(strings.Compare(x.around(a), x.around(b)), cmp.Compare(min(a.at, reach), min(b.at, reach)))
-	})
-	x.places = slices.CompactFunc(x.places, func(a, b place) bool {
-		return a.window == b.window && min(a.at, reach) == min(b.at, reach) && x.around(a) == x.around(b)
-	})
+		same := rest[:n]
+		if n > 1 {
+			slices.SortFunc(same, x.compareAround)
+			same = slices.CompactFunc(same, func(a, b uint64) bool { return x.compareAround(a, b) == 0 })
+		}
+		kept = append(kept, same...)
+		rest = rest[n:]
+	}
+	x.places = kept
 	x.filter = newFilter(len(x.places))
-	for _, p := range x.places {
-		x.filter.add(p.window)
+	for _, place := range x.places {
+		x.filter.add(place)
 	}
 }
 
-func (x *index) around(p place) string {
-	text, at := x.patterns[p.pattern].text, int(p.at)
-	return text[max(0, at-reach):min(len(text), at+Shortest+reach)]
+// compareAround compares what two windows see of their patterns.
+func (x *index) compareAround(a, b uint64) int {
+	p, at := x.at(a)
+	q, other := x.at(b)
+	left, right := p.text[max(0, at-reach):at], p.text[at:min(len(p.text), at+Shortest+reach)]
+	return cmp.Or(
+		strings.Compare(left, q.text[max(0, other-reach):other]),
+		strings.Compare(right, q.text[other:min(len(q.text), other+Shortest+reach)]))
 }
 
 const windowMask = 1<<(8*Shortest) - 1
@@ -127,11 +154,15 @@ func (x *index) find(text string, mark func(from, to int)) {
 	var w uint64
 	for i := range len(text) {
 		w = (w<<8 | uint64(text[i])) & windowMask
-		if i+1 < Shortest || !x.filter.has(w) {
+		if i+1 < Shortest {
 			continue
 		}
-		at, _ := slices.BinarySearchFunc(x.places, w, func(p place, w uint64) int { return cmp.Compare(p.window, w) })
-		for ; at < len(x.places) && x.places[at].window == w; at++ {
+		first := placed(w, 0)
+		if !x.filter.has(first) {
+			continue
+		}
+		at, _ := slices.BinarySearch(x.places, first)
+		for ; at < len(x.places) && x.places[at]>>32 == first>>32; at++ {
 			if from, to := x.piece(x.places[at], text, i+1-Shortest); to > from {
 				mark(from, to)
 			}
@@ -162,18 +193,17 @@ func (x *index) marks(s string, final bool) (marks []bool, end int) {
 }
 
 // piece is the piece of a pattern around a window that text has at start; an empty one where it is no forbidden one.
-func (x *index) piece(p place, text string, start int) (from, to int) {
-	pattern := x.patterns[p.pattern]
-	at := int(p.at)
-	left, right := 0, Shortest
-	for most := min(start, at, reach); left < most && text[start-left-1] == pattern.text[at-left-1]; {
-		left++
-	}
+func (x *index) piece(place uint64, text string, start int) (from, to int) {
+	pattern, at := x.at(place)
+	left, right := 0, 0
 	for most := min(len(text)-start, len(pattern.text)-at, Shortest+reach); right < most && text[start+right] == pattern.text[at+right]; {
 		right++
 	}
+	for most := min(start, at, reach); left < most && text[start-left-1] == pattern.text[at-left-1]; {
+		left++
+	}
 	from, to = start-left, start+right
-	if n := to - from; n < int(pattern.need) || n < len(pattern.text) && isPartOf(x.words, text[from:to]) {
+	if n := to - from; right < Shortest || n < pattern.need || n < len(pattern.text) && isPartOf(x.words, text[from:to]) {
 		return start, start
 	}
 	return from, to
@@ -194,12 +224,10 @@ func newFilter(n int) filter {
 	return filter{make([]uint64, 1<<(size-6)), 64 - size}
 }
 
-func (f filter) slot(window uint64) uint64 { return window * 0x9E3779B97F4A7C15 >> f.shift }
+func (f filter) add(place uint64) { s := place >> f.shift; f.bits[s>>6] |= 1 << (s & 63) }
 
-func (f filter) add(window uint64) { s := f.slot(window); f.bits[s>>6] |= 1 << (s & 63) }
-
-func (f filter) has(window uint64) bool {
-	s := f.slot(window)
+func (f filter) has(place uint64) bool {
+	s := place >> f.shift
 	return f.bits[s>>6]&(1<<(s&63)) != 0
 }
 

@@ -8,8 +8,10 @@ import (
 // pattern is one text that must not appear, nor any piece of it of need bytes.
 type pattern struct {
 	text string
-	need int32
+	need int
 	part bool // of another pattern
+
+	start int // among all patterns of an index
 }
 
 const (
@@ -33,7 +35,7 @@ func eachPattern(value string, words map[string]bool, tell func(pattern)) {
 		if need >= longEnoughToHalve {
 			need = min((need+1)/2, telling)
 		}
-		tell(pattern{text, int32(need), part}) //nolint:gosec // a file of at most 16 MiB
+		tell(pattern{text: text, need: need, part: part})
 	}
 	add(value, false)
 	if !utf8.ValidString(value) { // this is what JSON makes of it
@@ -42,7 +44,7 @@ func eachPattern(value string, words map[string]bool, tell func(pattern)) {
 	part := func(text string) { add(text, true) }
 	eachLine(value, part)
 	if len(value) <= longestVariable {
-		eachFragment(value, part, func(warning string) { tell(pattern{warning, int32(len(warning)), false}) }) //nolint:gosec // short
+		eachFragment(value, part, func(warning string) { tell(pattern{text: warning, need: len(warning)}) })
 	}
 }
 

@@ -35,6 +35,9 @@ func (r *Redactor) Weakness(secret string) string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	secret = strings.TrimSpace(secret)
+	if !isWeak(secret, r.words) {
+		return ""
+	}
 	switch lower := strings.ToLower(secret); {
 	case secret == "" || switches[lower]:
 		return ""
@@ -42,10 +45,8 @@ func (r *Redactor) Weakness(secret string) string {
 		return fmt.Sprintf("is shorter than %d characters", Shortest)
 	case common[lower]:
 		return "is a word that everybody takes"
-	case r.words[lower]:
-		return "is also the name of something in the stack"
 	}
-	return ""
+	return "is also the name of something in the stack"
 }
 
 var switches = set("yes no true false on off 1 0")

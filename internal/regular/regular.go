@@ -3,6 +3,7 @@
 package regular
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -54,7 +55,12 @@ func Read(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, Limit+1))
+	var content bytes.Buffer
+	if info, err := file.Stat(); err == nil && info.Size() < Limit {
+		content.Grow(int(info.Size()) + bytes.MinRead)
+	}
+	_, err = content.ReadFrom(io.LimitReader(file, Limit+1))
+	data := content.Bytes()
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read %s: %w", path, bare(err))
