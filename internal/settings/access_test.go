@@ -190,3 +190,56 @@ func couldByGroup(t *testing.T, path string) bool {
 	}
 	return info.Mode().Perm()&0o040 != 0
 }
+
+// TestAnOperatorsEnvFileKeepsItsOwnerAtEveryInstant so that a run that is killed takes it from nobody.
+func TestAnOperatorsEnvFileKeepsItsOwnerAtEveryInstant(t *testing.T) {
+	operator := strange(1234)
+	path := filepath.Join(t.TempDir(), ".env")
+	write(t, path, "A=1\n", 0o640)
+	if err := os.Chown(path, operator, -1); err != nil {
+		t.Fatal(err)
+	}
+	done, seen := make(chan struct{}), make(chan string)
+	go func() {
+		other := ""
+		for {
+			if info, err := os.Stat(path); err != nil || ownerOf(info) != operator || info.Mode().Perm() != 0o640 {
+				other = fmt.Sprint(info, err)
+			}
+			select {
+			case <-done:
+				seen <- other
+				return
+			default:
+			}
+		}
+	}()
+	for n := range 50 {
+		file := open(t, path)
+		if err := file.Set("A", fmt.Sprint(n)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := file.Write(now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(done)
+	if other := <-seen; other != "" {
+		t.Errorf("for a moment it was %s", other)
+	}
+}
+
+func TestAnEnvFileOfSomebodyElseIsNotTakenFromThem(t *testing.T) {
+	path := filepath.Join(t.TempDir(), ".env")
+	write(t, path, "A=1\n", 0o660)
+	file := open(t, path)
+	owner := os.Geteuid()
+	if err := file.keepsOwner(owner + 1); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("belongs to uid %d", owner)) {
+		t.Errorf("%v", err)
+	}
+	for _, us := range []int{0, owner} {
+		if err := file.keepsOwner(us); err != nil {
+			t.Errorf("uid %d: %v", us, err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 )
@@ -45,6 +46,11 @@ func (p *Plan) Apply(now time.Time) (Applied, error) {
 			return applied, err
 		}
 		changed = true
+	}
+	if changed {
+		if err := p.Env.keepsOwner(os.Geteuid()); err != nil {
+			return applied, err
+		}
 	}
 	for i, a := range p.Answers {
 		if a.Source == Present || a.Setting.File == "" || a.Value == "" {

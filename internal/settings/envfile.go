@@ -180,32 +180,68 @@ func (f *EnvFile) Write(now time.Time) (backup string, err error) {
 			return "", err
 		}
 	}
-	if err := checkpoints.WriteFile(f.path, data, 0o600); err != nil {
+	if err := f.replace(data); err != nil {
 		if backup != "" {
 			_ = os.Remove(backup) // the original is still in place
 		}
 		return "", err
 	}
 	f.loaded = data
-	return backup, f.keepAccess(backup)
+	return backup, f.closeBackup(backup)
 }
 
-// keepAccess gives the new file the owner and group of the old one, as far as we may, and closes the old one's copy.
-func (f *EnvFile) keepAccess(backup string) error {
+// replace puts the new content in place, with the owner, the group and the mode that the file had: at no time is it somebody
+// else's. What everybody could do with it is no choice of theirs, and a group that we may not give it has no part in it.
+func (f *EnvFile) replace(data []byte) error {
+	if err := f.keepsOwner(os.Geteuid()); err != nil {
+		return err
+	}
+	temp := f.path + ".new"
+	if err := checkpoints.WriteFile(temp, data, 0o600); err != nil {
+		return err
+	}
+	err := f.likeBefore(temp)
+	if err == nil {
+		err = os.Rename(temp, f.path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.path, errors.Join(bare(err), os.Remove(temp)))
+	}
+	return syncDir(filepath.Dir(f.path))
+}
+
+// keepsOwner refuses to replace a file of somebody else: the new one would be ours.
+func (f *EnvFile) keepsOwner(us int) error {
+	if f.info == nil || us == 0 || us == ownerOf(f.info) {
+		return nil
+	}
+	return refuse(Problem{Path: f.path, Why: fmt.Sprintf("belongs to uid %d and would be taken from them", ownerOf(f.info)), Remedy: "run this as its owner, or with sudo"})
+}
+
+func (f *EnvFile) likeBefore(path string) error {
 	if f.info == nil {
 		return nil
 	}
-	perm := 0o600 | f.info.Mode().Perm()&0o070
+	if err := os.Chown(path, ownerOf(f.info), groupOf(f.info)); err != nil {
+		return nil //nolint:nilerr // the group is not ours to give
+	}
+	return os.Chmod(path, f.perm())
+}
+
+// perm is the mode of the new file.
+func (f *EnvFile) perm() fs.FileMode {
 	if f.info.Mode().Perm()&0o007 != 0 {
-		perm = 0o600 // what everybody could do is no choice of a group
+		return 0o600
 	}
-	if os.Chown(f.path, ownerOf(f.info), groupOf(f.info)) != nil && os.Chown(f.path, -1, groupOf(f.info)) != nil {
-		perm = 0o600 // the group would be another one
+	return 0o600 | f.info.Mode().Perm()&0o070
+}
+
+// closeBackup takes the old file, which has another name now, from everybody.
+func (f *EnvFile) closeBackup(backup string) error {
+	if backup == "" || f.info == nil || f.perm() != 0o600 {
+		return nil
 	}
-	if err := os.Chmod(f.path, perm); err != nil {
-		return fmt.Errorf("close %s: %w", f.path, bare(err))
-	}
-	if backup != "" && perm == 0o600 && os.Chmod(backup, perm) != nil && f.info.Mode().Perm()&0o007 != 0 {
+	if os.Chmod(backup, 0o600) != nil && f.info.Mode().Perm()&0o007 != 0 {
 		return fmt.Errorf("%s can be read by everybody, and is not ours to close", backup)
 	}
 	return nil
