@@ -113,7 +113,7 @@ func (s *session) hideable(declared []settings.Setting) []settings.Setting {
 		}
 		declared[i].Validate = func(value string) error {
 			if why := s.secrets.Weakness(value); why != "" {
-				return fmt.Errorf("%s and could not be hidden in output; take another one, such as openssl rand -hex 16 prints, and where a database knows this one, change it there first", why)
+				return fmt.Errorf("%s, so it could not be hidden in output: take one such as openssl rand -hex 16 prints, and where a database knows the old one, change it there first", why)
 			}
 			if setting.Validate == nil {
 				return nil
