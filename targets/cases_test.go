@@ -465,8 +465,13 @@ services:
 }
 
 func TestCaseG1AGeneratedSecretCanBeReadByItsReader(t *testing.T) {
-	port := freePort(t)
-	d := newDemo(t, map[string]string{"compose.yaml": fmt.Sprintf(`
+	for name, dockerfile := range map[string]string{
+		"of a number": "FROM scratch\nCOPY program /program\nUSER 1000\nENTRYPOINT [\"/program\"]\n",
+		"of a name":   "FROM scratch\nCOPY program /program\nCOPY passwd /etc/passwd\nUSER app\nENTRYPOINT [\"/program\"]\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			port := freePort(t)
+			d := newDemo(t, map[string]string{"compose.yaml": fmt.Sprintf(`
 services:
   web:
     build: ./app
@@ -474,15 +479,20 @@ services:
     secrets: [token]
     ports: ["127.0.0.1:%d:8080"]
 secrets: {token: {file: ./secrets/token}}
-`, port)})
-	d.write("app/Dockerfile", "FROM scratch\nCOPY program /program\nUSER 1000\nENTRYPOINT [\"/program\"]\n")
-	d.settings = []map[string]any{{"Key": "token", "Secret": true, "Generate": 32, "File": "secrets/token"}}
-	d.deploy(0)
-	if got := d.ask(port); len(got) != len("v1  ")+32 {
-		t.Errorf("the service cannot read its secret: %q", got)
-	}
-	if got := d.deploy(0); strings.Contains(got.stderr, "chmod") || strings.Contains(got.stderr, "chown") {
-		t.Errorf("a remedy for what is right: %s", got)
+`, port), "app/passwd": "app:x:4321:4321::/:/\n"})
+			d.write("app/Dockerfile", dockerfile)
+			d.settings = []map[string]any{{"Key": "token", "Secret": true, "Generate": 32, "File": "secrets/token"}}
+			d.deploy(0)
+			if got := d.ask(port); len(got) != len("v1  ")+32 {
+				t.Errorf("the service cannot read its secret: %q", got)
+			}
+			if info, err := os.Stat(filepath.Join(d.dir, "secrets")); err != nil || info.Mode().Perm() != 0o700 {
+				t.Errorf("the folder of the secrets: %v, %v", info, err)
+			}
+			if got := d.deploy(0); strings.Contains(got.stderr, "chmod") || strings.Contains(got.stderr, "chown") {
+				t.Errorf("a remedy for what is right: %s", got)
+			}
+		})
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 	"slipway/internal/settings"
 )
 
-// readers are the uids that read each secret file in a container, by its path: nil where one of them is not known, because the
-// user has a name only, or the image is still to be built.
+// readers are the uids that read each secret file in a container, by its path: nil where one of them is not known, because its
+// image is still to be built. Of a user that has a name only it is known that there is one.
 func readers(model *compose.Model, images map[string]compose.Image) map[string][]int {
 	found := map[string][]int{}
 	unknown := map[string]bool{}
@@ -23,13 +23,13 @@ func readers(model *compose.Model, images map[string]compose.Image) map[string][
 		if user == "" {
 			user = image.User
 		}
-		uid, known := uidOf(user)
+		uid := uidOf(user)
 		for _, ref := range service.Secrets {
 			file := model.Secrets[ref.Source].File
 			if file == "" {
 				continue
 			}
-			unknown[file] = unknown[file] || !known || service.User == "" && !here
+			unknown[file] = unknown[file] || service.User == "" && !here
 			if !slices.Contains(found[file], uid) {
 				found[file] = append(found[file], uid)
 			}
@@ -44,13 +44,16 @@ func readers(model *compose.Model, images map[string]compose.Image) map[string][
 }
 
 // uidOf is the number of a user as images and compose files write it: 1000, 1000:1000, root.
-func uidOf(user string) (uid int, known bool) {
+func uidOf(user string) int {
 	name, _, _ := strings.Cut(user, ":")
 	if name == "" || name == "root" {
-		return 0, true
+		return 0
 	}
 	uid, err := strconv.Atoi(name)
-	return uid, err == nil
+	if err != nil {
+		return settings.Somebody
+	}
+	return uid
 }
 
 // withReaders tells the settings that are secret files who reads them, as far as preflight has seen that.

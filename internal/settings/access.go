@@ -13,6 +13,9 @@ import (
 // folders above it do not: the engine has opened it. So a file that everybody may read is still closed to the users of
 // the host where its folder is, and that serves several readers at once.
 
+// Somebody is a reader whose number is not known, because the image knows them by name alone.
+const Somebody = -1
+
 // access is the owner and mode of a secret file.
 type access struct {
 	uid  int
@@ -26,7 +29,7 @@ func wanted(readers []int, owner, us int, closed bool) (access, bool) {
 	switch {
 	case len(others) == 0:
 		return access{owner, 0o600}, true
-	case us == 0 && owner == 0 && len(others) == 1:
+	case us == 0 && owner == 0 && len(others) == 1 && others[0] != Somebody:
 		return access{others[0], 0o600}, true
 	case closed:
 		return access{owner, 0o644}, true
@@ -47,6 +50,9 @@ func (s Setting) judge(stack, path string) []Problem {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil // whoever reads it says so
+	}
+	if slices.Contains(s.Readers, Somebody) {
+		s.Readers = nil
 	}
 	folder := filepath.Dir(path)
 	owner, us, perm := ownerOf(info), os.Geteuid(), info.Mode().Perm()

@@ -27,6 +27,9 @@ func TestCaseG1ASecretHasTheLeastAccessThatServesItsReaders(t *testing.T) {
 		{[]int{0, 1000}, 1000, 0, false, "uid 1000, 0600, true"},
 		{[]int{70}, 1000, 1000, true, "uid 1000, 0644, true"},
 		{[]int{70}, 1000, 1000, false, "uid 1000, 0600, false"},
+		{[]int{Somebody}, 0, 0, true, "uid 0, 0644, true"},
+		{[]int{Somebody}, 0, 0, false, "uid 0, 0600, false"},
+		{[]int{Somebody, 0}, 1000, 1000, true, "uid 1000, 0644, true"},
 		{[]int{70}, 1000, 0, true, "uid 1000, 0644, true"}, // the operator's own file is not taken from them
 	} {
 		got, served := wanted(c.readers, c.owner, c.us, c.closed)

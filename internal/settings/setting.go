@@ -28,7 +28,7 @@ type Setting struct {
 	Secret    bool                // never shown; implied by Generate, File and a Key that is named like a secret
 	Generate  int                 // the length of a secret of letters and digits, made when there is none
 	File      string              // "secrets/db_password": the value lives in this file and not in the env file
-	Readers   []int               // of File: the uids that containers read it as; nil where they are not known
+	Readers   []int               // of File: the uids that containers read it as, or Somebody; nil where they are not known
 	Validate  func(string) error  // says why a value is refused, in one sentence
 	Normalize func(string) string // the form in which a valid value is kept, as [ASCII] for a domain
 	Optional  bool                // may be left blank
