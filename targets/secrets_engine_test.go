@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // secretForms are the ways in which a container's log may hold a secret.
@@ -149,6 +150,7 @@ func TestNoTargetShowsASecret(t *testing.T) {
 			}
 		}
 	}
+	seen := commandLines()
 	for _, c := range []struct {
 		code int
 		args []string
@@ -186,5 +188,36 @@ func TestNoTargetShowsASecret(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, own := range []string{"flag", "argument", "healthcheck"} { // the container's command has them, as the files say
+		delete(encoded, secrets[own])
+	}
+	shown("a command line", seen())
+}
+
+// commandLines looks at those of all processes until it is asked what it has seen.
+func commandLines() (seen func() string) {
+	lines := map[string]bool{}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+			for _, path := range paths {
+				if data, err := os.ReadFile(path); err == nil { // else it has ended
+					lines[string(data)] = true
+				}
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	return func() string {
+		close(stop)
+		<-stopped
+		return strings.Join(slices.Collect(maps.Keys(lines)), "\n")
 	}
 }

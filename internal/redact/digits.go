@@ -28,9 +28,8 @@ func digitValues(digits, others string) (values [256]int8) {
 	return values
 }
 
-// wrapped is the least length of a line that goes on in the next one: base64 is wrapped after 64 or 76 digits, hexadecimal
-// after 60.
-const wrapped = 60
+// wrapped is the least length of a line that goes on in the next one. Base64 is wrapped after 64 or 76 digits mostly.
+const wrapped = 16
 
 // row is a place of a text that holds digits, and breaks of lines between them.
 type row struct{ from, to int }
@@ -79,8 +78,7 @@ func afterBreak(s string, at int) int {
 	return min(next, len(s))
 }
 
-// decode reads the rows, the first digits of each as the rest of something else. Where a row ends, or a byte is not complete at
-// the end of a line, stands a zero byte.
+// decode reads the rows, the first digits of each as the rest of something else. Where a row ends stands a zero byte.
 func (a *alphabet) decode(v view, rows []row, offset int, final bool) view {
 	size := 0
 	for _, r := range rows {
@@ -90,17 +88,10 @@ func (a *alphabet) decode(v view, rows []row, offset int, final bool) view {
 	end := len(v.text)
 	for _, r := range rows {
 		bits, held, first := 0, 0, 0
-		broken := func(at int) {
-			b.put(0, at, at+1)
-			bits, held = 0, 0
-		}
 		for at := min(r.from+offset, r.to); at < r.to; at++ {
 			digit := a.value[v.text[at]]
 			if digit < 0 {
-				if bits > 0 {
-					broken(at)
-				}
-				continue
+				continue // between two lines
 			}
 			if bits == 0 {
 				first = at
@@ -115,7 +106,7 @@ func (a *alphabet) decode(v view, rows []row, offset int, final bool) view {
 		}
 		switch {
 		case r.to < len(v.text) || final:
-			broken(r.to - 1)
+			b.put(0, r.to-1, r.to)
 		case bits > 0:
 			end = first
 		}

@@ -55,6 +55,9 @@ var forms = map[string]func(string) string{
 	"base64, wrapped at 76": func(s string) string {
 		return wrap(base64.StdEncoding.EncodeToString([]byte("a"+long+s+long)), 76, "\r\n")
 	},
+	"base64, wrapped at 20":      func(s string) string { return wrap(base64.StdEncoding.EncodeToString([]byte(s)), 20, "\n") },
+	"base64, wrapped at 37":      func(s string) string { return wrap(base64.StdEncoding.EncodeToString([]byte(long+s)), 37, "\n") },
+	"hexadecimal, wrapped at 32": func(s string) string { return wrap(hex.EncodeToString([]byte(s)), 32, "\n") },
 	"base64, wrapped, indented": func(s string) string {
 		return wrap(base64.StdEncoding.EncodeToString([]byte("ab"+long+s)), 64, "\n    ")
 	},
