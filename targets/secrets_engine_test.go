@@ -190,7 +190,7 @@ func TestNoTargetShowsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, own := range []string{"flag", "argument", "healthcheck"} { // the container's command has them, as the files say
-		delete(encoded, secrets[own])
+		maps.DeleteFunc(encoded, func(_, from string) bool { return strings.HasPrefix(from, own+", ") })
 	}
 	shown("a command line", seen())
 }
