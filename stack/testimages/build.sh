@@ -4,7 +4,7 @@
 #
 # usage: build.sh [--force] [IMAGE…]     IMAGE: postgres redis caddy prometheus node-exporter blackbox-exporter
 #                                               minio loki promtail grafana uptime-kuma (all of these without one),
-#                                               postgres-17 postgres-18 mariadb-10.11 mariadb-11.8 redis-8
+#                                               postgres-13 postgres-17 postgres-18 mariadb-10.11 mariadb-11.8 redis-8
 #
 # An image whose recipe has not changed is kept; --force builds it again, with the packages' current versions.
 # Needs root, docker, mmdebstrap, and go. APT_SOURCES names the list of Debian 12's archives; the
@@ -21,7 +21,7 @@ readonly -A tags=(
     ["node-exporter"]=node-exporter:1.5 ["blackbox-exporter"]=blackbox-exporter:0.23
     [minio]=minio-standin:1 [loki]=loki-standin:1 [promtail]=promtail-standin:1 [grafana]=grafana-standin:1
     ["uptime-kuma"]=uptime-kuma-standin:1
-    ["postgres-17"]=postgres:17 ["postgres-18"]=postgres:18 ["redis-8"]=redis:8
+    ["postgres-13"]=postgres:13 ["postgres-17"]=postgres:17 ["postgres-18"]=postgres:18 ["redis-8"]=redis:8
     ["mariadb-10.11"]=mariadb:10.11 ["mariadb-11.8"]=mariadb:11.8
 )
 readonly order=(postgres redis caddy prometheus node-exporter blackbox-exporter minio loki promtail grafana uptime-kuma)
@@ -127,6 +127,10 @@ import() {
 
 build_postgres() {
     postgres_image postgres "$1" 15 bookworm /var/lib/postgresql/data /var/lib/postgresql/data
+}
+
+build_postgres-13() {
+    postgres_image postgres-13 "$1" 13 bullseye /var/lib/postgresql/data /var/lib/postgresql/data 'ENV PG_MAJOR=13'
 }
 
 build_postgres-17() {
