@@ -38,10 +38,10 @@ func TestByHandABackupIsTakenAsTheComposeFilesTell(t *testing.T) {
 		job, database string
 		begin, end    string // of the act that copies
 	}{
-		"the image's password":      {"", `,"environment":{"POSTGRES_PASSWORD":"x"}`, execDB, " dump_database"},
-		"the image's password file": {"", `,"environment":{"POSTGRES_PASSWORD_FILE":"/x"}`, execDB, " dump_database"},
-		"an image that trusts":      {"", `,"environment":{"POSTGRES_HOST_AUTH_METHOD":"trust"}`, execDB, " dump_database"},
-		"a label for postgres":      {`,"labels":{"slipway.backup":"postgres db"}`, "", execDB, " dump_database"},
+		"the image's password":      {"", `,"environment":{"POSTGRES_PASSWORD":"x"}`, execDB, " dump_database shop"},
+		"the image's password file": {"", `,"environment":{"POSTGRES_PASSWORD_FILE":"/x"}`, execDB, " dump_database shop"},
+		"an image that trusts":      {"", `,"environment":{"POSTGRES_HOST_AUTH_METHOD":"trust"}`, execDB, " dump_database shop"},
+		"a label for postgres":      {`,"labels":{"slipway.backup":"postgres db"}`, "", execDB, " dump_database shop"},
 		"a label for sqlite":        {`,"labels":{"slipway.backup":"sqlite web"}`, "", inWeb, "backup -"},
 		"the label before the rest": {`,"labels":{"slipway.backup":"sqlite web"}`, `,"environment":{"POSTGRES_PASSWORD":"x"}`, inWeb, "backup -"},
 	} {
@@ -50,7 +50,8 @@ func TestByHandABackupIsTakenAsTheComposeFilesTell(t *testing.T) {
 			state := filepath.Join(t.TempDir(), "state")
 			r := migrateByHand(t, state, world.job, world.database,
 				answer{Args: execDB, Ends: " holds_data", Stdout: "yes\n"},
-				answer{Args: execDB, Ends: " dump_database", Stdout: "content"},
+				answer{Args: execDB, Ends: " survey_server", Stdout: survey},
+				answer{Args: execDB, Ends: " dump_database shop", Stdout: "content"},
 				answer{Args: inWeb + "backup -", Stdout: "content"})
 			copied, started := r.position(world.begin, world.end), r.position(startJob, "")
 			if copied < 0 || started < copied {
@@ -81,9 +82,9 @@ func TestByHandAMigrationDoesNotRunBehindABackupThatFailed(t *testing.T) {
 	}{
 		"the database is not reached": {"", []answer{{Args: execDB, Ends: " holds_data", Code: 7}},
 			7, "deploy.sh: migrate: db does not say whether it holds data\n"},
-		"pg_dump fails": {"", []answer{{Args: execDB, Ends: " holds_data", Stdout: "yes\n"}, {Args: execDB, Ends: " dump_database", Code: 7}},
+		"pg_dump fails": {"", []answer{{Args: execDB, Ends: " holds_data", Stdout: "yes\n"}, {Args: execDB, Ends: " survey_server", Stdout: survey}, {Args: execDB, Ends: " dump_database shop", Code: 7}},
 			7, "deploy.sh: migrate: the backup failed, with exit code 7\n"},
-		"the dump is cut short": {"", []answer{{Args: execDB, Ends: " holds_data", Stdout: "yes\n"}, {Args: execDB, Ends: " count_rows", Code: 7}},
+		"the dump is cut short": {"", []answer{{Args: execDB, Ends: " holds_data", Stdout: "yes\n"}, {Args: execDB, Ends: " survey_server", Stdout: survey}, {Args: execDB, Ends: " count_rows", Code: 7}},
 			7, "deploy.sh: migrate: the backup is broken, with exit code 7\n"},
 		"the label is a slip": {`,"labels":{"slipway.backup":"postgresql db"}`, nil,
 			3, `label slipway.backup of migrate: "postgresql db" is not "postgres SERVICE" or "sqlite SERVICE"`},

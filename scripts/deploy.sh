@@ -21,6 +21,10 @@ source "$HERE/lib/compose.sh"
 source "$HERE/lib/state.sh"
 # shellcheck source=lib/lock.sh
 source "$HERE/lib/lock.sh"
+# shellcheck source=lib/postgres.sh
+source "$HERE/lib/postgres.sh"
+# shellcheck source=lib/sqlite.sh
+source "$HERE/lib/sqlite.sh"
 # shellcheck source=lib/backup.sh
 source "$HERE/lib/backup.sh"
 # shellcheck source=lib/rehearsal.sh
@@ -48,7 +52,8 @@ Deploys the stack in eight steps, or does one step.
   halt CONTAINER…          stop containers, keep them
   aside CONTAINER…         give containers other names, so that theirs are free
   backup FILE KIND SERVICE   write a checked copy of a database
-  restore FILE KIND SERVICE  put such a copy in the place of its content
+  check FILE KIND SERVICE [foreign]    look whether such a copy is whole and fits
+  restore FILE KIND SERVICE [foreign]  put such a copy in the place of its content
   upgrade SERVICE CONTAINER TARGET HOME  fill the new volume of a PostgreSQL, mounted
                            at TARGET, its data in HOME, from its old container
   migrate JOB              run a one-off job; adopt it when it already runs
@@ -63,7 +68,8 @@ Deploys the stack in eight steps, or does one step.
   down                     stop and remove the project, keep its volumes
 
 KIND is postgres, or sqlite, which the program of SERVICE copies itself. FILE without
-a slash is in the backups of STATE_DIR. Stop what writes before a restore.
+a slash is in the backups of STATE_DIR. Stop what writes before a restore. A copy of
+another project, or of a newer server, is refused without the word foreign.
 
 In the eight steps, a backup precedes the migration: of the PostgreSQL that the job
 depends on, or as the job's label slipway.backup says: "KIND SERVICE".
@@ -138,18 +144,30 @@ step_aside() {
 }
 
 step_backup() {
-    [[ $# -eq 3 && ($2 == postgres || $2 == sqlite) ]] || usage_error "backup needs a FILE, a KIND and a SERVICE"
+    [[ ($# -eq 3 || $# -eq 4) && ($2 == postgres || $2 == sqlite) ]] || usage_error "backup needs a FILE, a KIND and a SERVICE"
     take_backup "$@"
 }
 
+step_check() {
+    of_backup "$@"
+    check_backup "$@" >/dev/null
+}
+
 step_restore() {
-    [[ $# -eq 3 && ($2 == postgres || $2 == sqlite) ]] || usage_error "restore needs a FILE, a KIND and a SERVICE"
+    of_backup "$@"
+    no_live_job
     put_back "$@"
 }
 
 step_upgrade() {
     (($# == 4)) || usage_error "upgrade needs a SERVICE, its old CONTAINER, a TARGET and a HOME"
     upgrade_postgres "$@"
+}
+
+# of_backup FILE KIND SERVICE [foreign]
+of_backup() {
+    [[ ($# -eq 3 || ($# -eq 4 && $4 == foreign)) && ($2 == postgres || $2 == sqlite) ]] ||
+        usage_error "$STEP needs a FILE, a KIND and a SERVICE, and takes the word foreign behind them"
 }
 
 step_migrate() {
@@ -174,6 +192,7 @@ run_job() {
         run_alone "$job" --detach --name "$container" >/dev/null
     fi
     finish_job "$job" "$container" "$limit"
+    mark_migrated
 }
 
 # finish_job JOB CONTAINER LIMIT: waits for its end, for LIMIT seconds, and leaves with
@@ -316,6 +335,7 @@ step_cleanup() {
 # Compose leaves the containers of jobs, and with one of them its network.
 step_down() {
     local list id
+    no_live_job
     list=$(containers oneoff=True)
     while read -r id _; do
         [[ -z $id ]] || step_retire "$id"
@@ -384,7 +404,7 @@ main() {
     STEP=
     if (($# > 0)) && [[ $1 != -* ]]; then
         case $1 in
-            rehearse | pull | build | start | stop | halt | aside | backup | restore | upgrade | migrate | up | renew | unlink | reload | beside | retire | version | cleanup | down) ;;
+            rehearse | pull | build | start | stop | halt | aside | backup | check | restore | upgrade | migrate | up | renew | unlink | reload | beside | retire | version | cleanup | down) ;;
             *) usage_error "there is no step \"$1\"" ;;
         esac
         STEP=$1

@@ -2,21 +2,28 @@ package targets
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"slipway/checkpoints"
+	"slipway/internal/backup"
 	"slipway/internal/console"
 )
 
 // Backup makes a backup of the database now and prints its id, time and size.
 //
-// The database goes on working. The backup is read to its end before it counts; it is in backups/ of the state directory,
-// mode 0600. Backups are kept for 30 days, ten at most, the newest always. `mage restore` brings one back. Exit 3 when there
-// is no database, 4 when the backup failed, 11 while a deployment holds the lock.
-func Backup(ctx context.Context) error {
-	return enter(ctx, "backup", true, flags{}, func(ctx context.Context, s *session) error {
+// The database goes on working. A backup has every database of the server and its roles, and says what it does not hold. It is
+// read to its end before it counts; it is in backups/ of the state directory, for its owner alone. The ten newest good ones are
+// kept, and those from before a migration or a restore until a deployment was verified after them. `mage restore` brings one
+// back.
+//
+// -to=DIR puts a copy into a folder as well, such as one of another machine, where nothing is ever removed. Exit 3 when there is
+// no database or no such folder, 4 when the backup or the copy failed, 11 while a deployment holds the lock.
+func Backup(ctx context.Context, to *string) error {
+	return enter(ctx, "backup", true, flags{to: to}, func(ctx context.Context, s *session) error {
 		started := time.Now()
 		if s.dest.Database.Kind == "" {
 			return refuse(ctx, errors.New("backup: "+noKind))
@@ -24,15 +31,25 @@ func Backup(ctx context.Context) error {
 		if volume, err := s.volume(ctx); err != nil || volume == "" {
 			return refuse(ctx, fmt.Errorf("backup: %w", orNoDatabase(err)))
 		}
-		made, err := s.takeBackup(ctx)
+		made, err := s.takeBackup(ctx, backup.ByHand)
 		switch {
 		case errors.Is(err, errNoDatabase):
 			return refuse(ctx, fmt.Errorf("backup: %w", err))
 		case err != nil:
 			return fail(ctx, exitFailed, fmt.Errorf("backup: %w", err), s.advice(err)...)
 		}
-		s.console.Line(console.OK, "backup", made.dir(), time.Since(started))
+		s.console.Line(console.OK, "backup", filepath.Dir(made.Path), time.Since(started))
 		s.console.Print(made.String() + "\n")
+		s.console.Below(made.Holds())
+		if s.options.to == "" {
+			return nil
+		}
+		started = time.Now()
+		copied, err := made.CopyTo(s.options.to)
+		if err != nil {
+			return fail(ctx, exitFailed, fmt.Errorf("backup: %s was made here, and not copied to %s: %w", made.ID, s.options.to, err))
+		}
+		s.console.Line(console.OK, "copy", copied, time.Since(started))
 		return nil
 	})
 }
@@ -48,7 +65,12 @@ func orNoDatabase(err error) error {
 	return errNoDatabase
 }
 
-// backup makes a backup when the step migrate will find something to migrate in a database that is there.
+func (s *session) backups() backup.Store {
+	return backup.Store{Dir: filepath.Join(s.store.Dir(), "backups")}
+}
+
+// backup makes a backup when the step migrate will find something to migrate in a database that is there, and none is there
+// from before an earlier attempt.
 //
 // Whether it will is read from the migration files and the volume, not from the image: that is built meanwhile, and the
 // plan could not tell.
@@ -58,7 +80,11 @@ func (s *session) backup() checkpoints.Step {
 		Skip:  s.noBackup,
 		Holds: s.unmigrated,
 		Run: func(ctx context.Context) (string, error) {
-			made, err := s.takeBackup(ctx)
+			standing, found, err := s.standing(ctx)
+			if err != nil || found {
+				return standing.String(), err
+			}
+			made, err := s.takeBackup(ctx, backup.BeforeMigration)
 			if errors.Is(err, errNoDatabase) {
 				return errNoDatabase.Error(), nil
 			}
@@ -87,10 +113,23 @@ func (s *session) noBackup(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if cause == "" && (!exists || own.State == checkpoints.Done) {
+	settled := !exists || own.State == checkpoints.Done
+	if cause == "" && settled {
 		return "nothing to migrate", nil
 	}
+	if standing, found, err := s.standing(ctx); err != nil || found && settled {
+		return standing.ID + " is from before the first attempt", err
+	}
 	return s.migrating(ctx)
+}
+
+// standing is the backup from before the first attempt of the migration that is to be done.
+func (s *session) standing(ctx context.Context) (backup.Backup, bool, error) {
+	volume, err := s.volume(ctx)
+	if err != nil {
+		return backup.Backup{}, false, err
+	}
+	return s.backups().Standing(volume)
 }
 
 // migrating says that a job that outlived its deployment migrates now: behind that deployment's backup, and too far for
@@ -115,32 +154,66 @@ func (s *session) unmigrated(ctx context.Context) (string, error) {
 	return s.store.Differs("migrate", inputs)
 }
 
-// takeBackup makes a backup, with the database started and well before it, and then removes old ones but those to spare.
-func (s *session) takeBackup(ctx context.Context, spare ...string) (backup, error) {
+// takeBackup makes a backup, with the database started and well before it, and then removes those that are no longer needed.
+func (s *session) takeBackup(ctx context.Context, why backup.Why) (backup.Backup, error) {
 	database := s.dest.Database
 	if database.Service != "" {
 		if err := s.startDatabase(ctx); err != nil {
-			return backup{}, err
+			return backup.Backup{}, err
 		}
 	}
-	kept := s.backups()
-	made, err := kept.name(time.Now())
+	about, err := s.about(ctx, why)
 	if err != nil {
-		return backup{}, err
+		return backup.Backup{}, err
+	}
+	kept := s.backups()
+	made, err := kept.Next(time.Now())
+	if err != nil {
+		return backup.Backup{}, err
 	}
 	// It may be cut short: what is half written is no backup.
-	if err := s.interruptibleScript(ctx, "deploy.sh", "backup", made.Path, database.Kind, database.keeper()); err != nil {
-		return backup{}, err
+	if err := s.interruptibleScript(ctx, "deploy.sh", "backup", made.Path, database.Kind, database.keeper(), about); err != nil {
+		return backup.Backup{}, err
 	}
-	if made, err = kept.find(made.ID); err != nil {
-		return backup{}, errNoDatabase // the script says so, and writes nothing
+	if made, err = kept.Find(made.ID); err != nil {
+		return backup.Backup{}, errNoDatabase // the script says so, and writes nothing
 	}
 	s.journal("backup", map[string]any{"id": made.ID, "size": made.Size})
-	if err := kept.prune(time.Now(), append(spare, made.ID)...); err != nil {
-		s.console.Line(console.Warn, "backup", "old backups are still there: "+err.Error(), 0)
+	if why != backup.BeforeRestore { // an attempt to restore takes nothing away
+		if err := kept.Prune(s.project.Name); err != nil {
+			s.console.Line(console.Warn, "backup", "old backups are still there: "+err.Error(), 0)
+		}
 	}
 	if err := s.tellMonitoring(ctx, made); err != nil {
 		s.console.Line(console.Warn, "backup", "monitoring does not know of it: "+err.Error(), 0)
 	}
 	return made, nil
+}
+
+// about is what the manifest says of the cause of a backup, as JSON.
+func (s *session) about(ctx context.Context, why backup.Why) (string, error) {
+	volume, err := s.volume(ctx)
+	if err != nil {
+		return "", err
+	}
+	about := backup.About{Why: why, Run: s.run.ID(), Volume: volume}
+	if s.dest.Database.Job != "" {
+		files, err := checkpoints.Glob(s.dir, s.dest.Database.Migrations)
+		if err != nil {
+			return "", err
+		}
+		about.Migrations = checkpoints.Digest(files)
+	}
+	text, err := json.Marshal(about)
+	return string(text), err
+}
+
+// verifiedBackups lets go of the backups that were the way back from this deployment.
+func (s *session) verifiedBackups() {
+	if s.options.skips("verify") {
+		return
+	}
+	if err := s.backups().Verified(); err != nil {
+		s.console.Line(console.Warn, "backup", "old backups are kept: "+err.Error(), 0)
+	}
 }

@@ -14,21 +14,20 @@ import (
 	"time"
 )
 
-// backupIDs are the ids of the backups of a site, the oldest first, and fails the test if anything else is beside them.
+// backupIDs are the ids of the backups of a site, the oldest first, and fails the test if others may read them.
 func (s *site) backupIDs() []string {
 	s.t.Helper()
-	files, err := filepath.Glob(filepath.Join(s.state, "backups", "*"))
+	files, err := filepath.Glob(filepath.Join(s.state, "backups", "*.dump"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	var ids []string
 	for _, file := range files {
-		id, ok := strings.CutSuffix(filepath.Base(file), ".dump")
 		info, err := os.Stat(file)
-		if err != nil || !ok || info.Mode().Perm() != 0o600 {
+		if err != nil || info.Mode().Perm()&^0o100 != 0o600 {
 			s.t.Errorf("%s is in the backups: %v", filepath.Base(file), err)
 		}
-		ids = append(ids, id)
+		ids = append(ids, strings.TrimSuffix(filepath.Base(file), ".dump"))
 	}
 	return ids
 }
@@ -173,7 +172,7 @@ func TestAMigrationOfDataHasABackupBeforeItAndRestoreBringsTheRowsBack(t *testin
 		t.Fatalf("migrated after the restore:\n%s\nwant\n%s", after, before)
 	}
 	known = len(s.backupIDs()) // the present state before each restore is among them
-	if got := s.mage("backup"); got.code != 0 || !strings.Contains(got.stdout, s.wantBackups(known+1)) || !strings.Contains(got.stdout, "B\n") {
+	if got := s.mage("backup"); got.code != 0 || !strings.Contains(got.stdout, s.wantBackups(known+1)) || !strings.Contains(got.stdout, "B  by hand\n") {
 		t.Errorf("backup: %s", got)
 	}
 }
@@ -284,7 +283,7 @@ func TestPostgreSQLIsBackedUpMigratedOnceAndRestoredWhateverIsKilled(t *testing.
 
 	s.addMigration("ALTER TABLE readings ADD COLUMN note text;\nUPDATE readings SET note = sensor;\n" +
 		"CREATE TABLE notes (reading bigint REFERENCES readings);\nSELECT pg_advisory_xact_lock(42);\n")
-	s.killed(scriptRuns("backup", "backup "), s.halfBackup, deploy...)
+	s.killed(scriptRuns("backup", "backup "), s.halfBackup, "backup")
 	// A migration that outlives its deployment is adopted by the next one, behind the backup that was made before it.
 	release := s.holdAdvisoryLock()
 	s.killed(scriptRuns("migrate", "migrate "), func() bool {
@@ -293,7 +292,7 @@ func TestPostgreSQLIsBackedUpMigratedOnceAndRestoredWhateverIsKilled(t *testing.
 	made := len(s.backupIDs())
 	adopting := s.start(deploy...)
 	eventually(t, 60*time.Second, "the backup is skipped", func() bool {
-		return strings.Contains(adopting.stderr.String(), "migrate is running already")
+		return strings.Contains(adopting.stderr.String(), first+" is from before the first attempt")
 	})
 	release()
 	if got := adopting.wait(); got.code != 0 || len(s.backupIDs()) != made {
@@ -305,7 +304,7 @@ func TestPostgreSQLIsBackedUpMigratedOnceAndRestoredWhateverIsKilled(t *testing.
 	if rows := s.sql("SELECT count(*), count(note) FROM readings"); rows != "100000|100000" {
 		t.Errorf("after the migration the rows are %s", rows)
 	}
-	whole, err := os.ReadFile(filepath.Join(s.state, "backups", first+".dump"))
+	whole, err := os.ReadFile(filepath.Join(s.state, "backups", first+".dump", "0000.dump"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +313,11 @@ func TestPostgreSQLIsBackedUpMigratedOnceAndRestoredWhateverIsKilled(t *testing.
 		t.Fatal(err)
 	}
 	migrated := s.sql(checksum)
-	s.restore(4, []string{"-backup=cut", "-yes"}, "end of file", "running now:", s.project+"-backend-1")
+	untouched := s.containers()
+	s.restore(3, []string{"-backup=cut", "-yes"}, "it is broken", "nothing was changed")
+	if now := s.containers(); now["backend"] != untouched["backend"] {
+		t.Errorf("a broken backup touched the backend: %s, then %s", untouched["backend"], now["backend"])
+	}
 	if now := s.sql(checksum); now != migrated {
 		t.Errorf("a broken backup left %s, want %s", now, migrated)
 	}
@@ -351,6 +354,6 @@ func (s *site) holdAdvisoryLock() (release func()) {
 // wholeDump fails the test if a backup cannot be read to its end.
 func (s *site) wholeDump(id string) {
 	s.t.Helper()
-	script := fmt.Sprintf("docker exec -i %s-postgres-1 pg_restore --file=- >/dev/null <'%s'", s.project, filepath.Join(s.state, "backups", id+".dump"))
+	script := fmt.Sprintf("docker exec -i %s-postgres-1 pg_restore --file=- >/dev/null <'%s'", s.project, filepath.Join(s.state, "backups", id+".dump", "0000.dump"))
 	output(s.t, s.dir, "bash", "-c", script)
 }

@@ -164,6 +164,12 @@ func (d *demo) remove() {
 // mage runs targets of the stack.
 func (d *demo) mage(args ...string) result {
 	d.t.Helper()
+	return d.start(args...).wait()
+}
+
+// start starts targets of the stack and does not wait for them.
+func (d *demo) start(args ...string) *started {
+	d.t.Helper()
 	dir, err := demoBinaries()
 	if err != nil {
 		d.t.Fatal(err)
@@ -175,7 +181,7 @@ func (d *demo) mage(args ...string) result {
 	if err := cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}
-	return run.wait()
+	return run
 }
 
 // declare writes the declaration as JSON. The functions of a setting cannot be in it.

@@ -39,6 +39,7 @@ func Deploy(ctx context.Context, reset *bool, skip *string, timeout, wait *time.
 			return err
 		}
 		mgDeps(ctx, verify)
+		s.verifiedBackups()
 		return s.summarize(ctx)
 	})
 }

@@ -72,8 +72,20 @@ func (s *session) explain(ctx context.Context, step string, err error) error {
 	if errors.As(err, &unwell) {
 		hints = append(hints, unwell.hint())
 	}
-	hints = append(hints, "fix it and run: "+resume)
+	hints = append(append(hints, "fix it and run: "+resume), s.wayBack(step)...)
 	return fail(ctx, exitFailed, fmt.Errorf("deploy: %w%s", err, s.running(ctx)), hints...)
+}
+
+// wayBack names the backup from before a migration that has failed, or that what failed after it depends on.
+func (s *session) wayBack(step string) []string {
+	if step != "migrate" && step != "rollout" {
+		return nil
+	}
+	before, found, err := s.backups().Unsettled()
+	if err != nil || !found {
+		return nil
+	}
+	return []string{fmt.Sprintf("back to the data from before the migration, of %s: %s -backup=%s", stamp(before.Time), command("restore"), before.ID)}
 }
 
 // running says what of the stack is up, looked at now.

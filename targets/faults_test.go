@@ -100,14 +100,7 @@ func flippedByte(s *site, results *table) {
 
 // fullDisk moves the state to a small file system and fills that, once before a deployment and once within it.
 func fullDisk(s *site, results *table) {
-	small := filepath.Join(s.t.TempDir(), "small")
-	if err := os.Mkdir(small, 0o700); err != nil {
-		s.t.Fatal(err)
-	}
-	if err := syscall.Mount("slipway-test", small, "tmpfs", 0, "size=4m,mode=0700"); err != nil {
-		s.t.Fatalf("this test mounts a small file system and needs root: %v", err)
-	}
-	s.t.Cleanup(func() { _ = syscall.Unmount(small, syscall.MNT_DETACH) })
+	small := smallDisk(s.t)
 	output(s.t, s.dir, "cp", "-a", s.state+"/.", small)
 	s = s.at(small)
 
@@ -134,6 +127,20 @@ func fullDisk(s *site, results *table) {
 	free()
 	faulted := events(s.journals()[known])
 	results.add("a full disk", "compile", ended(got.code), outcome(faulted, s.interrupted()), listed(s.recovers(faulted, "kept")))
+}
+
+// smallDisk is a file system of 4 MB.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	small := filepath.Join(t.TempDir(), "small")
+	if err := os.Mkdir(small, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("slipway-test", small, "tmpfs", 0, "size=4m,mode=0700"); err != nil {
+		t.Fatalf("this test mounts a small file system and needs root: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(small, syscall.MNT_DETACH) })
+	return small
 }
 
 // fill leaves no room on the file system of the state, until free.

@@ -88,11 +88,14 @@ func (s *site) reaches(run *started, known int, at instant) bool {
 }
 
 // killTree kills every process that works for the site, scripts and Compose too, wherever in the process tree.
-func killTree(s *site) {
+func killTree(s *site) { killAllOf(s.state) }
+
+// killAllOf kills every process that works with that state directory.
+func killAllOf(state string) {
 	for range 3 {
 		entries, _ := filepath.Glob("/proc/[0-9]*/environ")
 		for _, path := range entries {
-			if data, err := os.ReadFile(path); err == nil && strings.Contains(string(data), "STATE_DIR="+s.state+"\x00") {
+			if data, err := os.ReadFile(path); err == nil && strings.Contains(string(data), "STATE_DIR="+state+"\x00") {
 				var pid int
 				if _, err := fmt.Sscanf(path, "/proc/%d/environ", &pid); err == nil && pid != os.Getpid() {
 					_ = syscall.Kill(pid, syscall.SIGKILL)

@@ -121,7 +121,7 @@ func steps(journal []event, kind string) []string {
 }
 
 // repeated are the steps that a run had begun and the next one ran again. What was recorded done may not be among them, but
-// for one: the backup before a migration that was interrupted, which is made again before that is.
+// for one: the backup before a migration that was interrupted, which is made again where that had come to its end.
 func (s *site) repeated(before, after []event) []string {
 	s.t.Helper()
 	done := steps(before, "done")

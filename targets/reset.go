@@ -52,7 +52,7 @@ func (s *session) known(ctx context.Context) error {
 	if s.dest.Database.Kind == "" {
 		return errors.New(noKind)
 	}
-	_, err := s.backups().find(id)
+	_, err := s.backups().Find(id)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"slipway/internal/backup"
 	"slipway/internal/compose"
 	"slipway/internal/console"
 	"slipway/internal/settings"
@@ -18,22 +19,33 @@ import (
 
 // Restore puts a backup in the place of the database's content: of the one named with -backup=ID. Without it, it lists them.
 //
-// It asks on a terminal; -yes confirms. It stops the services that write, backs up the present state, restores, compares the
-// rows of each table with the backup, starts the services again, also when the restore failed, and waits for them to be well.
-// The data is all of the backup or all as it was. Interrupted, run it again. What the restored data lacks of migrations, the
-// next deploy applies. Exit 3: refused, nothing was touched. 4: failed, the message says what runs now. 11: another
-// deployment holds the lock.
-func Restore(ctx context.Context, backup *string, yes *bool) error {
-	return enter(ctx, "restore", backup != nil, flags{backup: backup, yes: yes}, func(ctx context.Context, s *session) error {
+// It asks on a terminal; -yes confirms. The backup is read and compared with what was written before anything stops. Then it stops
+// the services that write, backs up the present state, restores all databases and the roles that are missing, compares the rows
+// of each table with the backup, starts the services again, also when the restore failed, and waits for them to be well. The data
+// is all of the backup or all as it was. Interrupted, run it again. What the restored data lacks of migrations, the next deploy
+// applies.
+//
+// A backup of another project or of a newer server is refused; -foreign insists. -check reads the backups and restores none: all,
+// or the one that is named. Exit 3: refused, nothing was touched. 4: failed, the message says what runs now, or with -check
+// which backups are broken. 11: another deployment holds the lock.
+func Restore(ctx context.Context, backup *string, yes, foreign, check *bool) error {
+	asked := flags{backup: backup, yes: yes, foreign: foreign, check: check}
+	return enter(ctx, "restore", backup != nil || or(check, false), asked, func(ctx context.Context, s *session) error {
 		if s.dest.Database.Kind == "" {
 			return refuse(ctx, errors.New("restore: "+noKind))
 		}
-		chosen, err := s.backups().find(s.options.backup)
+		if s.options.check {
+			return s.checkBackups(ctx)
+		}
+		chosen, err := s.backups().Find(s.options.backup)
 		if err != nil {
 			return refuse(ctx, fmt.Errorf("restore: %w", err))
 		}
+		if err := s.fits(ctx, chosen); err != nil {
+			return err
+		}
 		if err := s.sure(ctx, chosen); err != nil {
-			return refuse(ctx, fmt.Errorf("restore: %w", err), command("restore")+" -backup="+chosen.ID+" -yes")
+			return refuse(ctx, fmt.Errorf("restore: %w", err), s.restoreCommand(chosen)+" -yes")
 		}
 		if err := s.restore(ctx, chosen); err != nil {
 			return fail(ctx, exitFailed, fmt.Errorf("restore: %w%s", err, s.running(ctx)), s.restoreHints(err, chosen)...)
@@ -44,7 +56,7 @@ func Restore(ctx context.Context, backup *string, yes *bool) error {
 }
 
 // sure asks the operator, where that was not confirmed with -yes.
-func (s *session) sure(ctx context.Context, chosen backup) error {
+func (s *session) sure(ctx context.Context, chosen backup.Backup) error {
 	if s.options.yes {
 		return nil
 	}
@@ -56,7 +68,7 @@ func (s *session) sure(ctx context.Context, chosen backup) error {
 }
 
 // restore replaces the data with nobody writing meanwhile. Whatever comes of it, the writers run again.
-func (s *session) restore(ctx context.Context, chosen backup) error {
+func (s *session) restore(ctx context.Context, chosen backup.Backup) error {
 	writers, err := s.writers(ctx)
 	if err != nil {
 		return err
@@ -65,6 +77,17 @@ func (s *session) restore(ctx context.Context, chosen backup) error {
 		if err := s.startDatabase(ctx); err != nil {
 			return err
 		}
+	}
+	err = s.interruptibleScript(ctx, "deploy.sh", s.backupArgs("check", chosen)...)
+	if said := refusal(err); said != "" {
+		var hints []string
+		if chosen.Manifest != nil && !s.options.foreign { // it is whole and of this project, so it is of a newer server
+			hints = []string{"to restore it all the same: " + s.restoreCommand(chosen) + " -foreign"}
+		}
+		return refuse(ctx, errors.New("restore: "+said), hints...)
+	}
+	if err != nil {
+		return err
 	}
 	// Before the data changes: whoever is killed after that must not take its migrations for applied.
 	if _, err := s.store.Reset(s.lock, "migrate", s.steps()); err != nil {
@@ -89,9 +112,9 @@ func (s *session) restore(ctx context.Context, chosen backup) error {
 }
 
 // replaceData backs up what is there, then restores.
-func (s *session) replaceData(ctx context.Context, chosen backup) error {
+func (s *session) replaceData(ctx context.Context, chosen backup.Backup) error {
 	started := time.Now()
-	before, err := s.takeBackup(ctx, chosen.ID)
+	before, err := s.takeBackup(ctx, backup.BeforeRestore)
 	switch {
 	case errors.Is(err, errNoDatabase):
 		s.console.Line(console.Skip, "backup", err.Error(), 0)
@@ -105,8 +128,7 @@ func (s *session) replaceData(ctx context.Context, chosen backup) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		database := s.dest.Database
-		return s.script(ctx, "deploy.sh", "restore", chosen.Path, database.Kind, database.keeper())
+		return s.script(ctx, "deploy.sh", s.backupArgs("restore", chosen)...)
 	})
 }
 
@@ -121,14 +143,13 @@ func (e *unsavedError) Unwrap() error { return e.err }
 
 // restoreHints are what to do about a restore that failed. A database that is broken cannot be backed up and must still be
 // restored: that is for the operator to decide.
-func (s *session) restoreHints(err error, chosen backup) []string {
+func (s *session) restoreHints(err error, chosen backup.Backup) []string {
 	hints := s.advice(err)
 	var unsaved *unsavedError
 	if errors.As(err, &unsaved) && !errors.Is(err, context.Canceled) {
-		database := s.dest.Database
 		hints = append(hints, fmt.Sprintf("to give up what is there now, stop what writes and run: "+
-			"COMPOSE_PROJECT_NAME=%s DESTINATION=%s STATE_DIR=%s scripts/deploy.sh restore %s%s %s %s",
-			s.project.Name, s.dest.Name, s.store.Dir(), chosen.ID, backupSuffix, database.Kind, database.keeper()))
+			"COMPOSE_PROJECT_NAME=%s DESTINATION=%s STATE_DIR=%s scripts/deploy.sh %s",
+			s.project.Name, s.dest.Name, s.store.Dir(), strings.Join(s.backupArgs("restore", chosen), " ")))
 	}
 	return hints
 }

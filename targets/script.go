@@ -40,6 +40,16 @@ func (e *scriptError) Error() string {
 	return text
 }
 
+// refusal is the sentence of a script that refused and touched nothing; empty where it did not.
+func refusal(err error) string {
+	var failed *scriptError
+	if !errors.As(err, &failed) || failed.ExitCode != exitRefused || len(failed.Tail) == 0 {
+		return ""
+	}
+	said := failed.Tail[len(failed.Tail)-1]
+	return strings.TrimPrefix(said, strings.Replace(failed.Script, " ", ": ", 1)+": ")
+}
+
 // script runs a script of scripts/ to its end, in a process group of its own with the lock inherited, and is not cut
 // short by an interrupt: what acts on the engine is finished. Its output goes to the run's log, redacted.
 func (s *session) script(ctx context.Context, name string, args ...string) error {
@@ -82,7 +92,7 @@ func (s *session) runScript(ctx context.Context, stdout io.Writer, name string, 
 	defer func() { _ = os.Remove(fault.Name()); _ = fault.Close() }()
 
 	last := &tail{}
-	log := s.secrets.Writer(io.MultiWriter(s.run.Log(), last))
+	log := s.secrets.Writer(io.MultiWriter(unfailing{s.run.Log()}, last))
 	cmd := exec.CommandContext(ctx, "bash", append([]string{filepath.Join(s.store.Dir(), "scripts", name)}, args...)...) //nolint:gosec // our own script, argv
 	cmd.Dir = s.dir
 	cmd.Env = s.environ("LOCK_FD=3", "FAULT_FILE="+fault.Name())
@@ -154,6 +164,14 @@ func firstWord(args []string) []string {
 		return nil
 	}
 	return args[:1]
+}
+
+// unfailing is a log that may lose what it is told: were a full disk to close it, what writes to it would be ended by a signal.
+type unfailing struct{ to io.Writer }
+
+func (u unfailing) Write(p []byte) (int, error) {
+	_, _ = u.to.Write(p)
+	return len(p), nil
 }
 
 // tail keeps the last lines written to it.

@@ -15,6 +15,11 @@ func TestTwoHundredKillsAtRandomInstantsLoseNothing(t *testing.T) { kills(t, 200
 // container that has the engine's socket, and by hand.
 func TestAHundredDeploymentsBegunAtOnceNeverActTwoAtATime(t *testing.T) { atOnce(t, 100) }
 
+// TestABackupOrARestoreThatIsKilledAtTwentyInstantsIsAllOrNothing takes some minutes.
+func TestABackupOrARestoreThatIsKilledAtTwentyInstantsIsAllOrNothing(t *testing.T) {
+	killedBackups(t, 20)
+}
+
 // TestTwentyDeploysAtOnceAreOneAtATime starts them together twice: those that do not wait are refused but for one, those that
 // wait all end well, and no two runs overlap.
 func TestTwentyDeploysAtOnceAreOneAtATime(t *testing.T) {

@@ -31,7 +31,7 @@ type usage struct {
 
 // verbs are the targets of this package. What else a word may be, only the binary knows.
 var verbs = map[string]usage{
-	"backup":        {},
+	"backup":        {flags: map[string]string{"to": "string"}},
 	"config":        {flags: map[string]string{"yes": "bool"}},
 	"deploy":        {flags: map[string]string{"reset": "bool", "skip": "string", "timeout": "time.Duration", "wait": "time.Duration", "passes": "int", "yes": "bool", "prune": "bool"}},
 	"down":          {},
@@ -43,7 +43,7 @@ var verbs = map[string]usage{
 	"prerequisites": {flags: map[string]string{"skip": "string"}},
 	"production":    {},
 	"reset":         {flags: map[string]string{"step": "string"}},
-	"restore":       {flags: map[string]string{"backup": "string", "yes": "bool"}},
+	"restore":       {flags: map[string]string{"backup": "string", "yes": "bool", "foreign": "bool", "check": "bool"}},
 	"status":        {flags: map[string]string{"json": "bool"}},
 	"upgrade":       {arguments: []string{"service"}},
 	"verify":        {flags: map[string]string{"json": "bool", "passes": "int", "timeout": "time.Duration", "watch": "bool"}},

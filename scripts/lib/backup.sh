@@ -1,35 +1,74 @@
 #!/usr/bin/env bash
 # The database's backups: how one is taken, checked and put back. Only functions;
-# source it after output.sh and compose.sh.
+# source it after output.sh, compose.sh, postgres.sh and sqlite.sh.
 #
-# postgres: with the tools in the SERVICE's container, so that they fit the server.
-# sqlite: by one-off containers of SERVICE, whose program answers `backup -`,
-# `inspect -` and `restore -`; `backup` exits 3 when there is no database yet.
+# A backup is a folder: manifest.json says of what it is and what is in the other files,
+# one for each database. A plain file is taken for a dump of one database of which
+# nothing more is known.
+#
+# Each KIND of database has dump_KIND, check_KIND and restore_KIND.
 
-# take_backup FILE KIND SERVICE: FILE is a checked backup, or it is not there.
+# take_backup FILE KIND SERVICE [ABOUT]: FILE is a checked backup, or it is not there.
+# ABOUT is a JSON object of what the manifest says beside: why, above all.
 take_backup() {
-    local file kind=$2 service=$3 dir code=0
-    file=$(backup_path "$1")
-    dir=$(dirname -- "$file")
+    local backup kind=$2 service=$3 about=${4:-'{"why": "by hand"}'} dir code=0
+    backup=$(backup_path "$1")
+    dir=$(dirname -- "$backup")
     make_private "$dir" || fail 3 "the directory $dir cannot be made"
-    rm -f -- "$file.partial"
-    (umask 077 && "dump_$kind" "$service" >"$file.partial") || code=$?
+    [[ ! -e $backup ]] || fail 3 "$backup is there already"
+    rm -rf -- "$backup.partial"
+    (umask 077 && mkdir -- "$backup.partial" && "dump_$kind" "$service" "$backup.partial") || code=$?
     if ((code == 3)) && [[ $kind == sqlite ]]; then
-        rm -f -- "$file.partial"
+        rm -rf -- "$backup.partial"
         note "backup: there is no database yet"
         return 0
     fi
-    ((code == 0)) || discard "$file" "$code" "the backup failed"
-    "check_$kind" "$service" <"$file.partial" >&2 || discard "$file" "$?" "the backup is broken"
-    sync -- "$file.partial"
-    mv -- "$file.partial" "$file"
+    ((code == 0)) || discard "$backup" "$code" "the backup failed"
+    (umask 077 && describe "$backup.partial" "$kind" "$service" "$about") || discard "$backup" "$?" "the backup is broken"
+    sync -- "$backup.partial"/* "$backup.partial"
+    mv -- "$backup.partial" "$backup"
     sync -- "$dir"
+}
+
+# describe FOLDER KIND SERVICE ABOUT: writes the manifest of the dumps in FOLDER and of
+# what server.json there says, once each dump has been read to its end.
+describe() {
+    local folder=$1 kind=$2 service=$3 about=$4 file dumps='' files=''
+    for file in "$folder"/*.dump; do
+        dumps+=$(describe_dump "$file" "$kind" "$service") || return
+    done
+    for file in "$folder"/*.dump "$folder"/*.sql; do
+        [[ ! -f $file ]] || files+=$(measure "$file") || return
+    done
+    printf '%s' "$dumps" | jq --slurp --slurpfile server "$folder/server.json" --slurpfile files <(printf '%s' "$files") \
+        --argjson about "$about" --arg project "$COMPOSE_PROJECT_NAME" --arg kind "$kind" --arg service "$service" \
+        --arg made "$(date -u +%Y-%m-%dT%H:%M:%SZ)" '
+        . as $dumps | {version: 1, project: $project, kind: $kind, service: $service, made: $made}
+        + $about + $server[0] + {files: ($files | add)}
+        | .databases |= [to_entries[] | .value + $dumps[.key]]' >"$folder/manifest.json" || return
+    rm -- "$folder/server.json"
+}
+
+# describe_dump FILE KIND SERVICE: which rows are in a dump.
+describe_dump() {
+    local rows
+    rows=$("check_$2" "$3" <"$1") || return
+    jq --raw-input --null-input --arg file "${1##*/}" '{file: $file,
+        rows: ([inputs | capture("^(?<rows>[0-9]+) (?<table>.+)$") | {(.table): (.rows | tonumber)}] | add // {})}' <<<"$rows"
+}
+
+# measure FILE: its size and digest, by its name.
+measure() {
+    local size digest
+    size=$(stat --format %s -- "$1") || return
+    digest=$(sha256sum <"$1") || return
+    printf '{"%s": {"size": %d, "sha256": "%s"}}\n' "${1##*/}" "$size" "${digest%% *}"
 }
 
 # back_up_before JOB: backs up the database that JOB is going to migrate, if it holds
 # data and the compose files tell how.
 back_up_before() {
-    local how kind service name file holds=yes
+    local how kind service name holds=yes
     how=$(backup_of "$1")
     if [[ -z $how ]]; then
         note "$STEP: no backup is taken, for $1 has no label slipway.backup; take one with: ${0##*/} backup FILE KIND SERVICE"
@@ -45,11 +84,40 @@ back_up_before() {
         note "$STEP: no backup is taken, for $service holds no data yet"
         return 0
     fi
-    # The form of the names that Slipway gives: it lists and restores this one, too.
-    name=$(date -u +%Y%m%dT%H%M%SZ)-$(printf %04x "$RANDOM").dump
-    take_backup "$name" "$kind" "$service"
-    file=$(backup_path "$name")
-    [[ ! -f $file ]] || note "$STEP: backed up; to bring it back: ${0##*/} restore $name $kind $service"
+    name=$(next_name)
+    take_backup "$name" "$kind" "$service" '{"why": "before a migration"}'
+    [[ ! -e $(backup_path "$name") ]] || note "$STEP: backed up; to bring it back: ${0##*/} restore $name $kind $service"
+}
+
+# next_name: the name of the next backup. Its number, not its time, says that it is the
+# newest. Go names them in the same way.
+next_name() {
+    local last
+    last=$(last_number)
+    printf '%s-%04d.dump\n' "$(date -u +%Y%m%dT%H%M%SZ)" "$((last + 1))"
+}
+
+# last_number: the number of the newest backup; 0 when there is none.
+last_number() {
+    local dir folder last=0
+    dir=$(backup_path .)
+    for folder in "$dir"/*.dump/; do
+        if [[ $folder =~ /[0-9]{8}T[0-9]{6}Z-([0-9]{4,9})\.dump/$ ]] && ((10#${BASH_REMATCH[1]} > last)); then
+            last=$((10#${BASH_REMATCH[1]}))
+        fi
+    done
+    printf '%s\n' "$last"
+}
+
+# mark_migrated: notes that the database has changed since the newest backup, which is
+# none any more from before the next migration.
+mark_migrated() {
+    local file
+    file=$(backup_path .)/migrated
+    [[ -d ${file%/*} ]] || return 0
+    (umask 077 && last_number >"$file.new")
+    sync -- "$file.new"
+    mv -- "$file.new" "$file"
 }
 
 # backup_path FILE: a mere name is that of a file in the state directory's backups.
@@ -60,140 +128,72 @@ backup_path() {
         return
     fi
     dir=$(state_dir)
-    printf '%s/backups/%s\n' "$dir" "$1"
+    case $1 in
+        .) printf '%s/backups\n' "$dir" ;;
+        *) printf '%s/backups/%s\n' "$dir" "$1" ;;
+    esac
 }
 
-# discard FILE CODE SENTENCE: what is broken does not stay to be mistaken for a backup.
+# discard BACKUP CODE SENTENCE: what is broken does not stay to be mistaken for a backup.
 discard() {
-    rm -f -- "$1.partial"
+    rm -rf -- "$1.partial"
     fail "$2" "$3, with exit code $2"
 }
 
-# put_back FILE KIND SERVICE: the database has the content of FILE, or what it had.
-put_back() {
-    local file kind=$2 service=$3 rows
-    file=$(backup_path "$1")
-    [[ -f $file ]] || fail 3 "there is no backup $file"
-    rows=$("check_$kind" "$service" <"$file") || fail "$?" "the backup cannot be read: it is broken, or $service is not there; nothing was changed"
-    "restore_$kind" "$service" "$rows" <"$file" >&2 || fail "$?" "the restore failed; it replaces all of the data or none"
-    note "restore: each table has the rows of the backup: ${rows//$'\n'/, }"
-}
-
-dump_postgres() {
-    in_postgres "$1" dump_database </dev/null
-}
-
-check_postgres() {
-    in_postgres "$1" count_rows
-}
-
-restore_postgres() {
-    in_postgres "$1" restore_database "$2"
-}
-
-# in_postgres SERVICE FUNCTION ARGUMENT…: runs FUNCTION in the database's container.
-in_postgres() {
-    local service=$1 name=$2 functions
-    shift 2
-    functions=$(declare -f postgres_client end_abandoned dump_database count_rows restore_database expect_rows holds_data)
-    docker compose exec -T "$service" bash -c \
-        "set -euo pipefail; $functions; postgres_client; $name \"\$@\"" "$name" "$@"
-}
-
-dump_sqlite() {
-    in_sqlite "$1" backup - </dev/null
-}
-
-check_sqlite() {
-    in_sqlite "$1" inspect -
-}
-
-restore_sqlite() {
-    in_sqlite "$1" restore -
-}
-
-# in_sqlite SERVICE ARGUMENT…: runs the program of SERVICE beside it, with its volume.
-# One whose caller was killed is ended first: who calls now holds the lock, so
-# nobody waits for it.
-in_sqlite() {
-    local service=$1 container=$COMPOSE_PROJECT_NAME-database list left
-    shift
-    list=$(containers oneoff=True) || return
-    left=$(awk -v name="$container" '$3 == name { print $1 }' <<<"$list")
-    [[ -z $left ]] || docker rm --force "$left" >/dev/null || return
-    run_alone "$service" --rm --name "$container" -- "$@"
-}
-
-# The functions from here on run in the container of PostgreSQL, with what its
-# official image promises: bash, awk, and the names of user and database.
-
-# postgres_client: whom and what to connect to. The password, in case one is asked
-# for, is read where it is.
-postgres_client() {
-    export PGUSER=${POSTGRES_USER:-postgres} PGAPPNAME=slipway PGPASSWORD=${POSTGRES_PASSWORD:-}
-    export PGDATABASE=${POSTGRES_DB:-$PGUSER}
-    if [[ -n ${POSTGRES_PASSWORD_FILE:-} ]]; then
-        PGPASSWORD=$(<"$POSTGRES_PASSWORD_FILE")
+# check_backup FILE KIND SERVICE [foreign]: leaves with 3 unless FILE is whole and can be
+# restored into SERVICE; prints its manifest. Where it is foreign, it may be of another
+# project or of a newer server.
+check_backup() {
+    local backup kind=$2 service=$3 foreign=${4:-} manifest of now
+    backup=$(backup_path "$1")
+    [[ -e $backup ]] || fail 3 "there is no backup $backup"
+    if [[ ! -d $backup ]]; then
+        manifest=$(manifest_of_file "$backup" "$kind" "$service") ||
+            fail 3 "the backup cannot be read: it is broken, or $service is not there; nothing was changed"
+        printf '%s\n' "$manifest"
+        return
     fi
+    manifest=$(jq --exit-status 'select(.version == 1 and (.databases | length > 0))' "$backup/manifest.json") ||
+        fail 3 "$backup/manifest.json cannot be read; nothing was changed"
+    of=$(jq --raw-output '.kind' <<<"$manifest")
+    [[ $of == "$kind" ]] || fail 3 "it is a backup of $of and not of $kind; nothing was changed"
+    jq --raw-output '.files | to_entries[] | "\(.value.sha256)  \(.key)"' <<<"$manifest" | (cd -- "$backup" && sha256sum --check --quiet --strict -) >&2 ||
+        fail 3 "the backup is broken: it is not what was written; nothing was changed"
+    of=$(jq --raw-output '.project' <<<"$manifest")
+    [[ $of == "$COMPOSE_PROJECT_NAME" || $foreign == foreign ]] ||
+        fail 3 "it is a backup of the project $of and not of $COMPOSE_PROJECT_NAME; nothing was changed"
+    if [[ $kind == postgres && $foreign != foreign ]]; then
+        of=$(jq --raw-output '.server' <<<"$manifest")
+        now=$(in_postgres "$service" server_version </dev/null) || fail 3 "$service does not say which version it is; nothing was changed"
+        ((${of%%[!0-9]*} <= ${now%%[!0-9]*})) || fail 3 "it is a backup of PostgreSQL $of, and $service is PostgreSQL $now; nothing was changed"
+    fi
+    printf '%s\n' "$manifest"
 }
 
-# end_abandoned: ends the dump or restore of a caller that was killed.
-end_abandoned() {
-    psql --no-psqlrc --no-password --quiet --tuples-only --set=ON_ERROR_STOP=1 --output=/dev/null --command \
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
-            WHERE application_name = 'slipway' AND datname = current_database() AND pid <> pg_backend_pid()" </dev/null
+# manifest_of_file FILE KIND SERVICE: what can be found out about a plain dump: it is
+# of the database that the settings name.
+manifest_of_file() {
+    local dump server='{"databases": [{}]}'
+    dump=$(describe_dump "$1" "$2" "$3") || return
+    if [[ $2 == postgres ]]; then
+        server=$(in_postgres "$3" describe_server </dev/null) || return
+    fi
+    jq --slurp '.[0].main as $main | .[1] as $dump |
+        {main: $main, databases: [.[0].databases[] | select(.name == $main) + $dump]}' <<<"$server$dump"
 }
 
-# holds_data: prints yes when there is a table, a view or a sequence, or a large
-# object, and no when there is none.
-holds_data() {
-    psql --no-psqlrc --no-password --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --command \
-        "SELECT CASE WHEN EXISTS (SELECT FROM pg_largeobject_metadata) OR EXISTS (SELECT FROM pg_class
-            JOIN pg_namespace ON pg_namespace.oid = relnamespace
-            WHERE nspname !~ '^pg_' AND nspname <> 'information_schema') THEN 'yes' ELSE 'no' END"
+# put_back FILE KIND SERVICE [foreign]: the databases have the content of FILE, or what they had.
+put_back() {
+    local backup kind=$2 service=$3 manifest
+    backup=$(backup_path "$1")
+    manifest=$(check_backup "$@")
+    [[ -d $backup ]] || backup=$(dirname -- "$backup")
+    "restore_$kind" "$service" "$backup" "$manifest" >&2 || fail "$?" "the restore failed; it replaces all of the data or none"
+    mark_migrated
+    note "restore: each table has the rows of the backup: $(rows_of '.databases[]' "$manifest" | paste --serial --delimiters , -)"
 }
 
-dump_database() {
-    end_abandoned
-    pg_dump --format=custom --no-password --lock-wait-timeout=60s
-}
-
-# count_rows: prints "ROWS TABLE" for each table of a dump, and reads it to its end:
-# its list of contents comes first and is whole in a dump that was cut short.
-count_rows() {
-    pg_restore --data-only --file=- | awk '
-        inside && $0 == "\\." { print rows, table; inside = 0; next }
-        inside { rows++; next }
-        match($0, /^COPY ("([^"]|"")*"|[^ ."]+)(\.("([^"]|"")*"|[^ ."]+))?/) && / FROM stdin;$/ {
-            table = substr($0, 6, RLENGTH - 5); rows = 0; inside = 1
-        }'
-}
-
-# restore_database ROWS: the dump takes the place of everything in the database, of
-# what a later migration made too. One transaction, begun here and committed by what
-# pg_restore prints last; a trigger that waits for the commit compares the rows.
-restore_database() {
-    end_abandoned
-    {
-        printf '%s\n' 'BEGIN;' 'SET LOCAL client_min_messages = error;' "SET LOCAL lock_timeout = '60s';" \
-            "SELECT format('DROP SCHEMA IF EXISTS %I CASCADE', nspname) FROM pg_namespace
-                WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' \\gexec" \
-            'CREATE SCHEMA public AUTHORIZATION pg_database_owner;' 'GRANT USAGE ON SCHEMA public TO PUBLIC;'
-        expect_rows "$1"
-        pg_restore --single-transaction --clean --if-exists --exit-on-error --file=-
-    } | psql --no-psqlrc --no-password --quiet --set=ON_ERROR_STOP=1 --output=/dev/null
-}
-
-# expect_rows ROWS: the transaction fails at its end unless each table has its ROWS.
-expect_rows() {
-    local rows table
-    printf 'CREATE FUNCTION pg_temp.expect_rows() RETURNS trigger LANGUAGE plpgsql AS %s\n' "\$body\$ BEGIN"
-    while read -r rows table; do
-        [[ -n $rows ]] || continue
-        printf "IF (SELECT count(*) FROM %s) <> %s THEN RAISE EXCEPTION USING MESSAGE = '%s'; END IF;\n" \
-            "$table" "$rows" "not the $rows rows of the backup: ${table//\'/\'\'}"
-    done <<<"$1"
-    printf '%s\n' "RETURN NULL; END \$body\$;" 'CREATE TEMPORARY TABLE expected_rows ();' \
-        'CREATE CONSTRAINT TRIGGER expect_rows AFTER INSERT ON expected_rows INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.expect_rows();' \
-        'INSERT INTO expected_rows DEFAULT VALUES;'
+# rows_of DATABASE MANIFEST: "ROWS TABLE" of a database, or of several.
+rows_of() {
+    jq --raw-output "$1 | .rows | to_entries[] | \"\\(.value) \\(.key)\"" <<<"$2"
 }

@@ -138,6 +138,16 @@ live_jobs() {
         '($2 == "running" || $2 == "restarting") && $3 != backup { print $1 }'
 }
 
+# no_live_job: leaves with 3 while a one-off container of the project runs, such as the
+# migration of a run that was killed, but one that backs up or restores: it may write.
+no_live_job() {
+    local list name
+    list=$(containers oneoff=True)
+    name=$(awk -v backup="$COMPOSE_PROJECT_NAME-database" \
+        '($2 == "running" || $2 == "restarting") && $3 != backup && !found++ { print $3 }' <<<"$list")
+    [[ -z $name ]] || fail 3 "$name still runs; wait for its end: docker wait $name"
+}
+
 # backup_of JOB: "KIND SERVICE" of the database that JOB migrates: what the label
 # slipway.backup of JOB says, else the one PostgreSQL that JOB depends on, known by
 # what its official image has to be told; nothing when neither is there.

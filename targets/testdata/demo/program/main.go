@@ -2,8 +2,8 @@
 //
 //	serve   answers on $PORT (8080) with its version and the content of $FILE; writes to $WRITE at its start
 //	check   asks that
-//	job     appends a line to $LOG, after it has read $FILE
-//	backup, inspect   copy that and count its lines
+//	job     appends a line to $LOG, after it has read $FILE, and fails where $FAIL says so
+//	backup, inspect, restore   copy that, count its lines, and replace it, unless $FAIL says restore
 //	fetch   prints what a URL answers
 //	tell    prints $TELL, which is a file, and ends with 1; with -hold it does not end
 //	hold    does nothing for ever
@@ -55,7 +55,10 @@ func run(verb string) error {
 				return err
 			}
 		}
-		return appendTo(os.Getenv("LOG"), version+"\n")
+		if err := appendTo(os.Getenv("LOG"), version+"\n"); err != nil || os.Getenv("FAIL") == "" {
+			return err
+		}
+		return errors.New("the job fails, as it was told")
 	case "fetch":
 		client := http.Client{Timeout: 5 * time.Second}
 		response, err := client.Get(os.Args[2])
@@ -75,8 +78,14 @@ func run(verb string) error {
 		return err
 	case "inspect":
 		data, err := io.ReadAll(os.Stdin)
-		fmt.Println(strings.Count(string(data), "\n"), "log")
+		fmt.Printf("{%q:%d}\n", "log", strings.Count(string(data), "\n"))
 		return err
+	case "restore":
+		data, err := io.ReadAll(os.Stdin)
+		if err != nil || os.Getenv("FAIL") == "restore" {
+			return errors.Join(err, errors.New("the restore fails, as it was told"))
+		}
+		return os.WriteFile("/data/log", data, 0o644)
 	case "deaf":
 		signal.Ignore(syscall.SIGTERM)
 		time.Sleep(time.Hour)
