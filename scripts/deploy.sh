@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Deploys a Compose stack: every docker command that changes something is here, those
-# that back a database up in lib/backup.sh, and those of the rehearsal in
-# lib/rehearsal.sh.
+# Deploys a Compose stack: every docker command that changes something is here or in
+# lib/*.sh.
 #
 # Without a step it does the whole deployment, by hand, in eight:
 #   1 pre-flight   2 pull   3 build   4 migrate   5 up   6 wait   7 verify   8 cleanup
@@ -51,7 +50,7 @@ Deploys the stack in eight steps, or does one step.
   stop SERVICE…            stop services, keep their containers
   halt CONTAINER…          stop containers, keep them
   aside CONTAINER…         give containers other names, so that theirs are free
-  backup FILE KIND SERVICE   write a checked copy of a database
+  backup FILE KIND SERVICE [ABOUT]   write a checked copy of a database
   check FILE KIND SERVICE [foreign]    look whether such a copy is whole and fits
   restore FILE KIND SERVICE [foreign]  put such a copy in the place of its content
   upgrade SERVICE CONTAINER TARGET HOME  fill the new volume of a PostgreSQL, mounted
@@ -161,6 +160,7 @@ step_restore() {
 
 step_upgrade() {
     (($# == 4)) || usage_error "upgrade needs a SERVICE, its old CONTAINER, a TARGET and a HOME"
+    no_live_job
     upgrade_postgres "$@"
 }
 

@@ -27,8 +27,9 @@ func (s *session) fits(ctx context.Context, chosen backup.Backup) error {
 		return refuse(ctx, fmt.Errorf("restore: %w", err))
 	}
 	for _, c := range containers {
-		// Restoring, sqlite has a container of this name; whoever left it there, deploy.sh ends it.
-		if c.OneOff && (c.Status == "running" || c.Status == "restarting") && c.Name != s.project.Name+"-database" {
+		// These are of a restore or an upgrade that was killed: deploy.sh ends the one, and the other is in nobody's data.
+		left := c.Name == s.project.Name+"-database" || c.Name == s.project.Name+"-upgrade"
+		if c.OneOff && (c.Status == "running" || c.Status == "restarting") && !left {
 			return refuse(ctx, fmt.Errorf("restore: %s still runs, and may write", c.Name), "wait for its end: docker wait "+c.Name)
 		}
 	}

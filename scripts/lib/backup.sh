@@ -190,6 +190,10 @@ put_back() {
     [[ -d $backup ]] || backup=$(dirname -- "$backup")
     "restore_$kind" "$service" "$backup" "$manifest" >&2 || fail "$?" "the restore failed; it replaces all of the data or none"
     mark_migrated
+    if [[ $kind == sqlite ]]; then
+        note "restore: the database is the one of the backup: $(rows_of '.databases[]' "$manifest" | paste --serial --delimiters , -)"
+        return
+    fi
     note "restore: each table has the rows of the backup: $(rows_of '.databases[]' "$manifest" | paste --serial --delimiters , -)"
 }
 

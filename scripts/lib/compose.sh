@@ -103,13 +103,13 @@ run_alone() {
     local service=$1 dir file
     local -a options=()
     shift
-    jobs_as_services
+    jobs_as_services || return 1
     while (($# > 0)) && [[ $1 != -- ]]; do
         options+=("$1")
         shift
     done
     (($# == 0)) || shift
-    dir=$(state_dir) || return
+    dir=$(state_dir) || return 1 # not its 3: a program's own says something else
     file=$dir/$service.alone.yaml
     (umask 077 && printf '{"services": {"%s": {"pull_policy": "never"}}}\n' "$service" >"$file") || return
     COMPOSE_FILE=$COMPOSE_FILE${COMPOSE_PATH_SEPARATOR:-:}$file \
@@ -139,12 +139,13 @@ live_jobs() {
 }
 
 # no_live_job: leaves with 3 while a one-off container of the project runs, such as the
-# migration of a run that was killed, but one that backs up or restores: it may write.
+# migration of a run that was killed: it may write. One that backs up, restores or
+# fills the volume of an upgrade was left by a caller that has ended.
 no_live_job() {
     local list name
     list=$(containers oneoff=True)
-    name=$(awk -v backup="$COMPOSE_PROJECT_NAME-database" \
-        '($2 == "running" || $2 == "restarting") && $3 != backup && !found++ { print $3 }' <<<"$list")
+    name=$(awk -v backup="$COMPOSE_PROJECT_NAME-database" -v upgrade="$COMPOSE_PROJECT_NAME-upgrade" \
+        '($2 == "running" || $2 == "restarting") && $3 != backup && $3 != upgrade && !found++ { print $3 }' <<<"$list")
     [[ -z $name ]] || fail 3 "$name still runs; wait for its end: docker wait $name"
 }
 

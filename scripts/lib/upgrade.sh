@@ -119,7 +119,7 @@ count_tables() {
     while IFS= read -r database; do
         printf '%s\n' "SELECT format('SELECT %L, count(*) FROM %I.%I;', format('%I %I.%I', current_database(), nspname, relname), nspname, relname)
             FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-            WHERE relkind IN ('r', 'm') AND relpersistence <> 't' AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+            WHERE relkind IN ('r', 'm') AND relispopulated AND relpersistence <> 't' AND nspname !~ '^pg_' AND nspname <> 'information_schema'
             ORDER BY nspname COLLATE \"C\", relname COLLATE \"C\" \\gexec" | PGDATABASE=$database query --field-separator=' '
     done < <(printf '%s\n' "$list")
 }
