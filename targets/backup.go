@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -16,8 +18,8 @@ import (
 // Backup makes a backup of the database now and prints its id, time and size.
 //
 // The database goes on working. A backup has every database of the server and its roles, and says what it does not hold. It is
-// read to its end before it counts; it is in backups/ of the state directory, for its owner alone. The ten newest good ones are
-// kept, and those from before a migration or a restore until a deployment was verified after them. `mage restore` brings one
+// read to its end before it counts; it is in backups/ of the state directory, for its owner alone. The ten newest good ones of
+// each cause are kept, and those from before a migration or a restore until a deployment was verified after them. `mage restore` brings one
 // back.
 //
 // -to=DIR puts a copy into a folder as well, such as one of another machine, where nothing is ever removed. Exit 3 when there is
@@ -175,8 +177,11 @@ func (s *session) takeBackup(ctx context.Context, why backup.Why) (backup.Backup
 	if err := s.interruptibleScript(ctx, "deploy.sh", "backup", made.Path, database.Kind, database.keeper(), about); err != nil {
 		return backup.Backup{}, err
 	}
-	if made, err = kept.Find(made.ID); err != nil {
+	if _, err := os.Stat(made.Path); errors.Is(err, fs.ErrNotExist) {
 		return backup.Backup{}, errNoDatabase // the script says so, and writes nothing
+	}
+	if made, err = kept.Find(made.ID); err != nil {
+		return backup.Backup{}, err
 	}
 	s.journal("backup", map[string]any{"id": made.ID, "size": made.Size})
 	if why != backup.BeforeRestore { // an attempt to restore takes nothing away

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"slipway/checkpoints"
+	"slipway/internal/backup"
 	"slipway/internal/console"
 )
 
@@ -72,16 +73,21 @@ func (s *session) explain(ctx context.Context, step string, err error) error {
 	if errors.As(err, &unwell) {
 		hints = append(hints, unwell.hint())
 	}
-	hints = append(append(hints, "fix it and run: "+resume), s.wayBack(step)...)
+	hints = append(append(hints, "fix it and run: "+resume), s.wayBack(ctx, step)...)
 	return fail(ctx, exitFailed, fmt.Errorf("deploy: %w%s", err, s.running(ctx)), hints...)
 }
 
-// wayBack names the backup from before a migration that has failed, or that what failed after it depends on.
-func (s *session) wayBack(step string) []string {
-	if step != "migrate" && step != "rollout" {
-		return nil
+// wayBack names the backup from before a migration that has failed, or that this run has done before its rollout failed.
+func (s *session) wayBack(ctx context.Context, step string) []string {
+	var before backup.Backup
+	var found bool
+	var err error
+	switch step {
+	case "migrate":
+		before, found, err = s.standing(context.WithoutCancel(ctx))
+	case "rollout":
+		before, found, err = s.backups().Of(s.run.ID())
 	}
-	before, found, err := s.backups().Unsettled()
 	if err != nil || !found {
 		return nil
 	}

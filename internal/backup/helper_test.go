@@ -23,7 +23,7 @@ func take(t *testing.T, s Store, now time.Time, why Why) Backup {
 	sum := sha256.Sum256([]byte(content))
 	write(t, filepath.Join(b.Path, "0000.dump"), content)
 	manifest, err := json.Marshal(map[string]any{
-		"version": 1, "project": "shop", "kind": "postgres", "service": "db", "server": "15.14", "made": now, "why": why, "volume": "v1",
+		"version": 1, "project": "shop", "kind": "postgres", "service": "db", "server": "15.14", "made": now, "why": why, "volume": "v1", "run": "run " + b.ID,
 		"databases": []any{map[string]any{"name": "shop", "rows": map[string]int{"public.t": 3, "public.u": 4}}},
 		"lacks":     []string{"the passwords of the roles"},
 		"files":     map[string]File{"0000.dump": {Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}},

@@ -23,7 +23,7 @@ const (
 )
 
 // Standing is the backup from before the first attempt of the migration that is not done yet: of the data in that volume, which
-// no migration has changed since. A second one would hold nothing that it lacks.
+// no migration has changed to its end since. Another attempt makes no second one.
 func (s Store) Standing(volume string) (Backup, bool, error) {
 	all, err := s.List()
 	if err != nil {
@@ -42,23 +42,15 @@ func (s Store) Standing(volume string) (Backup, bool, error) {
 	return first, first.ID != "", nil
 }
 
-// Unsettled is the oldest backup from before a migration that no verified deployment has followed yet: the way back.
-func (s Store) Unsettled() (Backup, bool, error) {
+// Of is the backup that a run made before it migrated.
+func (s Store) Of(run string) (Backup, bool, error) {
 	all, err := s.List()
-	if err != nil {
-		return Backup{}, false, err
-	}
-	verified, err := s.mark(verifiedMark)
-	if err != nil {
-		return Backup{}, false, err
-	}
-	var first Backup
 	for _, b := range all {
-		if b.Number > verified && b.Broken == nil && b.Manifest.Why == BeforeMigration {
-			first = b
+		if b.Broken == nil && b.Manifest != nil && b.Manifest.Why == BeforeMigration && b.Manifest.Run == run {
+			return b, true, nil
 		}
 	}
-	return first, first.ID != "", nil
+	return Backup{}, false, err
 }
 
 // Verified notes that a deployment was verified: what was made before a migration or a restore has served its purpose.
