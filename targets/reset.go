@@ -25,6 +25,11 @@ func Reset(ctx context.Context, step *string) error {
 }
 
 func (s *session) clear(step string) error {
+	if step == "" {
+		if err := s.noHalfUpgrade(); err != nil {
+			return err
+		}
+	}
 	cleared, err := s.store.Reset(s.lock, step, s.steps())
 	if err != nil {
 		return err

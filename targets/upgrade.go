@@ -184,15 +184,30 @@ func (s *session) usersOf(ctx context.Context, service string) ([]string, error)
 	return users, nil
 }
 
+// upgradeFamily begins the names of the steps of upgrades.
+const upgradeFamily = "upgrade."
+
 // upgradeStep is the name of the step of a service's upgrade.
 func upgradeStep(service string) string {
-	return "upgrade." + strings.TrimPrefix(rollout.StepName(service), "rollout.")
+	return upgradeFamily + strings.TrimPrefix(rollout.StepName(service), "rollout.")
 }
 
 // upgrading reports whether an upgrade of the service was begun and did not come to its end.
 func (s *session) upgrading(service string) bool {
 	record, begun, err := s.store.Record(upgradeStep(service))
 	return err == nil && begun && record.State != checkpoints.Done
+}
+
+// noHalfUpgrade refuses where an upgrade was cut short: its record alone keeps deployments off the volume that it left behind.
+func (s *session) noHalfUpgrade() error {
+	records, _ := s.store.Records() // damaged ones are what a reset is for
+	for _, record := range records {
+		if service, is := strings.CutPrefix(record.Step, upgradeFamily); is && record.State != checkpoints.Done {
+			return fmt.Errorf("an upgrade of %s was cut short, and its record keeps deployments off the new volume: run %s %[1]s; "+
+				"or, where the new volume was removed: %s -step=%s", service, command("upgrade"), command("reset"), record.Step)
+		}
+	}
+	return nil
 }
 
 // halfUpgraded are the services that would get a volume which an upgrade that was cut short has left behind: half filled, or with data

@@ -42,6 +42,7 @@ func TestAPostgreSQLIsUpgradedIntoANewVolumeAndTheOldOneStays(t *testing.T) {
 	} {
 		d.psql("shop", sql)
 	}
+	d.psql("shop", "CREATE MATERIALIZED VIEW latest AS SELECT * FROM readings WITH NO DATA")
 	d.psql("second", `CREATE TABLE "Odd Name" AS SELECT 1 AS one`)
 	before := d.psql("shop", sumOfAll)
 	web := d.ids()["web"]
@@ -153,6 +154,9 @@ func TestAnUpgradeThatIsKilledLosesNothingAndBeginsAnew(t *testing.T) {
 			t.Fatalf("killed when %s, the old volume is that of %q", at.name, writers)
 		}
 		d.refused("service db: its upgrade was cut short, and volume @P_data17 may lack data", "upgrade db")
+	}
+	if got := d.mage("reset"); got.code != 3 || !strings.Contains(got.stderr, "an upgrade of db was cut short") {
+		t.Errorf("a reset takes away what keeps deployments off the new volume: %s", got)
 	}
 	was()
 	d.deploy(0, patient)
