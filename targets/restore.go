@@ -21,9 +21,9 @@ import (
 //
 // It asks on a terminal; -yes confirms. The backup is read and compared with what was written before anything stops. Then it stops
 // the services that write, backs up the present state, restores all databases and the roles that are missing, compares the rows
-// of each table with the backup, starts the services again, also when the restore failed, and waits for them to be well. The data
-// is all of the backup or all as it was. Interrupted, run it again. What the restored data lacks of migrations, the next deploy
-// applies.
+// of each table of a PostgreSQL with the backup, starts the services again, also when the restore failed, and waits for them to be
+// well. The data is all of the backup or all as it was. Interrupted, run it again. What the restored data lacks of migrations, the
+// next deploy applies.
 //
 // A backup of another project or of a newer server is refused; -foreign insists. -check reads the backups and restores none: all,
 // or the one that is named. Exit 3: refused, nothing was touched. 4: failed, the message says what runs now, or with -check
