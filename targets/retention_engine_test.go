@@ -70,14 +70,18 @@ func (d *demo) says(got result, code int, sentences ...string) result {
 
 const straight = "-skip=preflight,prerequisites,verify"
 
-func TestCaseH1ThirtyFailingDeploymentsAndTwentyFailingRestoresKeepTheGoodBackup(t *testing.T) {
+func TestCaseH1FailingDeploymentsAndRestoresKeepTheGoodBackup(t *testing.T) { failing(t, 4, 11) }
+
+// failing makes deployments and restores that fail; more restores than backups are kept of one cause.
+func failing(t *testing.T, deployments, restores int) {
+	t.Helper()
 	d := logged(t)
 	env := d.env
 	d.deploy(0)
 	d.write("migrations/2.sql", "2\n")
 	d.env = append(env, "FAIL=1")
 	good := ""
-	for n := range 30 {
+	for n := range deployments {
 		got := d.deploy(4, straight)
 		made := d.backups()
 		if len(made) != 1 {
@@ -90,7 +94,7 @@ func TestCaseH1ThirtyFailingDeploymentsAndTwentyFailingRestoresKeepTheGoodBackup
 		}
 	}
 	d.env = append(env, "FAIL=restore")
-	for range 20 {
+	for range restores {
 		d.says(d.mage("restore", "-backup="+good, "-yes"), 4, "the restore fails, as it was told", "running now: @P-web-1")
 	}
 	d.env = env

@@ -20,6 +20,11 @@ func TestABackupOrARestoreThatIsKilledAtTwentyInstantsIsAllOrNothing(t *testing.
 	killedBackups(t, 20)
 }
 
+// TestCaseH1ThirtyFailingDeploymentsAndTwentyFailingRestoresKeepTheGoodBackup is the case as it is written.
+func TestCaseH1ThirtyFailingDeploymentsAndTwentyFailingRestoresKeepTheGoodBackup(t *testing.T) {
+	failing(t, 30, 20)
+}
+
 // TestTwentyDeploysAtOnceAreOneAtATime starts them together twice: those that do not wait are refused but for one, those that
 // wait all end well, and no two runs overlap.
 func TestTwentyDeploysAtOnceAreOneAtATime(t *testing.T) {
