@@ -86,17 +86,16 @@ func TestWhateverHappensTheNextDeployGoesOnFromThere(t *testing.T) {
 	}
 }
 
-// prepare gives a deployment something to do that brings it to the instant. What happens before the first step costs
-// nothing to do again, whatever is to be done after it.
-func (s *site) prepare(at instant, n int) {
+// prepare gives a deployment something to do that brings it to the instant, and beyond it where it goes on while another one
+// comes. What happens before the first step costs nothing to do again, whatever is to be done after it.
+func (s *site) prepare(at instant, n int, goesOn bool) {
 	s.t.Helper()
-	switch at.name {
-	case "preflight", "config":
-	case "pull":
+	if at.name == "pull" {
 		if got := s.mage("reset", "-step=pull"); got.code != 0 {
 			s.t.Fatalf("reset: %s", got)
 		}
-	default:
+	}
+	if goesOn || !slices.Contains([]string{"preflight", "config", "pull"}, at.name) {
 		s.change(n)
 	}
 }
@@ -104,7 +103,7 @@ func (s *site) prepare(at instant, n int) {
 // endure lets the mishap hit a deployment at the instant, compares what is recorded with what happened, and deploys again.
 func (s *site) endure(mishap mishap, at instant, n int, results *table, sensors ...string) {
 	s.t.Helper()
-	s.prepare(at, n)
+	s.prepare(at, n, mishap.wrapped)
 	known := len(s.journals())
 	run := s.under(mishap)
 	if !s.reaches(run, known, at) {

@@ -26,8 +26,11 @@ func (s *session) rehearse(ctx context.Context, model *compose.Model) error {
 		return nil
 	}
 	parts, err := s.unproven(model)
-	if err != nil || len(parts) == 0 {
-		return err
+	if err != nil {
+		return refuse(ctx, fmt.Errorf("deploy: %w", err))
+	}
+	if len(parts) == 0 {
+		return nil
 	}
 	file := filepath.Join(s.store.Dir(), "rehearsal.json")
 	content, err := preflight.Rehearsal(s.project.Name, parts)

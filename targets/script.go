@@ -74,7 +74,7 @@ func orInterrupted(ctx context.Context, err error) error {
 
 // interruptibleScript runs a script that may be cut short: one that leaves nothing half done, as a download or a build.
 func (s *session) interruptibleScript(ctx context.Context, name string, args ...string) error {
-	return s.runScript(ctx, io.Discard, name, args...)
+	return orInterrupted(ctx, s.runScript(ctx, io.Discard, name, args...))
 }
 
 // runScript is the one way from Go into a script: argv only, the environment spelled out.
