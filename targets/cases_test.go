@@ -433,7 +433,7 @@ services:
 func TestCaseB5WhatMustNotBeInAnImageIsRefused(t *testing.T) {
 	d := newDemo(t, map[string]string{
 		"compose.yaml": "services: {web: {build: ., secrets: [token]}}\nsecrets: {token: {file: ./secrets/token}}\n",
-		".env":         "DB_PASSWORD=hunter2-hunter2\n", "secrets/token": "x",
+		".env":         "DB_PASSWORD=hunter2-hunter2\n", "secrets/token": "swordfish-7",
 		"Dockerfile": "FROM scratch\nCOPY app/program /program\nENTRYPOINT [\"/program\"]\n",
 	})
 	d.env[0] = "STATE_DIR=" + filepath.Join(d.dir, ".state")

@@ -51,7 +51,7 @@ jobs:
 }
 
 func TestWhatOnlyAJobNamesBelongsToTheProject(t *testing.T) {
-	d := newDemo(t, map[string]string{"token": "x", "compose.yaml": `
+	d := newDemo(t, map[string]string{"token": "swordfish-7", "compose.yaml": `
 services:
   web: {image: @P/demo:1, command: [hold], volumes: ["data:/data"]}
 jobs:

@@ -149,8 +149,10 @@ func changeFile(m *mutator, s scene) (scene, string) {
 		s.Files[name] = "FROM scratch AS final\nCOPY program /program\nENTRYPOINT [\"/program\"]\nLABEL number=" + text + "\n"
 	case "app/.dockerignore":
 		s.Files[name] = "notes\n" + text + "\n"
-	case "conf/a.txt", "conf/secret.txt", "conf/config.txt":
+	case "conf/a.txt", "conf/config.txt":
 		s.Files[name] = text
+	case "conf/secret.txt": // a short one is refused
+		s.Files[name] = "secret-" + text
 	case "conf/base.yaml", "conf/included.yaml", ".env":
 		s.Files[name] = strings.Replace(sceneFiles()[name], "one", "n"+text, 1)
 	default:
@@ -168,10 +170,10 @@ func changeContent(m *mutator, s scene) (scene, string) {
 		part(part(s.Tree, "configs"), "text_config")["content"] = text
 		return s, "text_config"
 	case 1:
-		s.Files[".env"] = "FROM_FILE=one\nENV_SECRET=" + text + "\nENV_CONFIG=one\n"
+		s.Files[".env"] = "FROM_FILE=one\nENV_SECRET=secret-" + text + "\nENV_CONFIG=one\n"
 		return s, "env_secret"
 	}
-	s.Files[".env"] = "FROM_FILE=one\nENV_SECRET=one\nENV_CONFIG=" + text + "\n"
+	s.Files[".env"] = "FROM_FILE=one\nENV_SECRET=secret-one\nENV_CONFIG=" + text + "\n"
 	return s, "env_config"
 }
 

@@ -28,9 +28,9 @@ type tree = map[string]any
 // sceneFiles are what the services of a project may mount, read and build.
 func sceneFiles() map[string]string {
 	return map[string]string{
-		".env":               "FROM_FILE=one\nENV_SECRET=one\nENV_CONFIG=one\n",
+		".env":               "FROM_FILE=one\nENV_SECRET=secret-one\nENV_CONFIG=one\n",
 		"conf/a.txt":         "one",
-		"conf/secret.txt":    "one",
+		"conf/secret.txt":    "secret-one",
 		"conf/config.txt":    "one",
 		"conf/a.env":         "FROM_A=one\n",
 		"conf/b.env":         "FROM_B=one\n",
