@@ -141,7 +141,7 @@ func TestGoTestIsAskedForThoseTestsInTheirModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "go test -tags soak,engine -p 1 -parallel 6 -count 1 -timeout 6h -run ^(TestA|TestB)$ ./. ./in"
+	want := "go test -tags soak,engine -p 1 -parallel 4 -count 1 -timeout 6h -run ^(TestA|TestB)$ ./. ./in"
 	if got := strings.Join(argv, " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

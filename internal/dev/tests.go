@@ -111,7 +111,7 @@ func goTest(tag, timeout, mod string, tests map[string][]string) ([]string, erro
 	slices.Sort(names)
 	names = slices.Compact(names)
 	argv := []string{
-		"go", "test", "-tags", strings.Join(append([]string{tag}, implied[tag]...), ","), "-p", "1", "-parallel", "6", "-count", "1", "-timeout", timeout,
+		"go", "test", "-tags", strings.Join(append([]string{tag}, implied[tag]...), ","), "-p", "1", "-parallel", "4", "-count", "1", "-timeout", timeout,
 		"-run", "^(" + strings.Join(names, "|") + ")$",
 	}
 	return append(argv, packages...), nil
