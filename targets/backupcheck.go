@@ -7,6 +7,7 @@ import (
 
 	"slipway/internal/backup"
 	"slipway/internal/console"
+	"slipway/internal/datadir"
 )
 
 // fits refuses a backup that is not of this database or is broken, and a restore beside a job that may write.
@@ -28,7 +29,7 @@ func (s *session) fits(ctx context.Context, chosen backup.Backup) error {
 	}
 	for _, c := range containers {
 		// These are of a restore or an upgrade that was killed: deploy.sh ends the one, and the other is in nobody's data.
-		left := c.Name == s.project.Name+"-database" || c.Name == s.project.Name+"-upgrade"
+		left := c.Name == s.project.Name+"-database" || c.Name == datadir.Filler(s.project.Name)
 		if c.OneOff && (c.Status == "running" || c.Status == "restarting") && !left {
 			return refuse(ctx, fmt.Errorf("restore: %s still runs, and may write", c.Name), "wait for its end: docker wait "+c.Name)
 		}

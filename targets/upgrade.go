@@ -62,7 +62,7 @@ func (s *session) upgradeOf(ctx context.Context, service string) (datadir.Upgrad
 		return u, err
 	}
 	for _, c := range world.Containers {
-		if c.OneOff && c.Status == "running" && c.Name != datadir.Filler(world.Model) {
+		if c.OneOff && c.Status == "running" && c.Name != datadir.Filler(world.Model.Name) {
 			return u, fmt.Errorf("job container %s runs: wait for it to end", c.Name)
 		}
 	}

@@ -106,7 +106,7 @@ func (w World) free(ctx context.Context, v types.ServiceVolumeConfig) error {
 	}
 	holders, err := compose.Mounting(ctx, w.Model.Volumes[v.Source].Name)
 	for _, c := range holders {
-		if c.Status == "running" && c.Name != Filler(w.Model) {
+		if c.Status == "running" && c.Name != Filler(w.Model.Name) {
 			return NoUpgradeError(fmt.Sprintf("container %s runs with %s, which is to be new", c.Name, w.Place(v)))
 		}
 	}
@@ -114,7 +114,7 @@ func (w World) free(ctx context.Context, v types.ServiceVolumeConfig) error {
 }
 
 // Filler is the name of the container in which deploy.sh fills the new volume.
-func Filler(model *compose.Model) string { return model.Name + "-upgrade" }
+func Filler(project string) string { return project + "-upgrade" }
 
 // heldBy is the data of PostgreSQL in what a container can write to.
 func heldBy(ctx context.Context, c compose.Container, m compose.Mount) ([]Data, error) {
