@@ -95,7 +95,7 @@ func (d *demo) furnished() string {
 		d.sql("shop", `SELECT last_value FROM tickets`),
 		d.sql("shop", `SELECT string_agg(convert_from(lo_get(oid), 'UTF8'), ',') FROM pg_largeobject_metadata`),
 		d.sql("shop", `SELECT has_table_privilege('report', 'orders', 'SELECT'), has_database_privilege('report', 'shop', 'CONNECT'), has_database_privilege('odd Role', 'shop', 'CREATE')`),
-		d.sql("shop", `SELECT string_agg(setrole::regrole || ' ' || setconfig::text, ', ' ORDER BY setrole::regrole::text) FROM pg_db_role_setting WHERE setdatabase <> 0`),
+		d.sql("shop", `SELECT string_agg(setrole::regrole || ' ' || setconfig::text, ', ' ORDER BY setrole::regrole::text) FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase WHERE datname !~ '^slipway[.]'`),
 		d.sql("price list", `SELECT string_agg(p::text, ',' ORDER BY article) FROM prices p`),
 		d.sql("shop", `SELECT string_agg(datname || ' ' || pg_get_userbyid(datdba) || ' ' || datcollate, ', ' ORDER BY datname) FROM pg_database`),
 		d.sql("shop", `SELECT string_agg(rolname || rolcanlogin, ', ' ORDER BY rolname) FROM pg_roles WHERE rolname !~ '^pg_'`),
