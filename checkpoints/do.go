@@ -121,23 +121,6 @@ func (s *Store) fail(run *Run, record Record, d Decision, err error) (Decision, 
 	return d, errors.Join(err, run.Event("failed", map[string]any{"step": record.Step, "error": record.Error}))
 }
 
-// LastFailure is the failed record of the latest run among the given steps;
-// false if none has failed. Records that cannot be trusted are named by the
-// error and do not hide the others.
-func (s *Store) LastFailure(steps []Step) (Record, bool, error) {
-	var last Record
-	var problems []error
-	exists := false
-	for _, step := range steps {
-		record, ok, err := s.Record(step.Name)
-		problems = append(problems, err)
-		if ok && record.State == Failed && (!exists || compareRuns(record.Run, last.Run) >= 0) {
-			last, exists = record, true
-		}
-	}
-	return last, exists, errors.Join(problems...)
-}
-
 // draw returns n random bytes in hex.
 func draw(n int) string {
 	bytes := make([]byte, n)

@@ -85,10 +85,6 @@ func TestDoRecordsAFailureWithWhatItsErrorKnows(t *testing.T) {
 	if *record.Error != want {
 		t.Errorf("the fault is %+v, want %+v", *record.Error, want)
 	}
-	last, ok, err := store.LastFailure([]Step{step})
-	if err != nil || !ok || last.Step != "build" {
-		t.Errorf("LastFailure = %+v, %v, %v", last, ok, err)
-	}
 }
 
 func TestFaultTakesTheExitCodeOfACommand(t *testing.T) {

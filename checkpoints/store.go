@@ -100,9 +100,6 @@ func newStore(dir, stack string) (*Store, error) {
 // Dir is the state directory.
 func (s *Store) Dir() string { return s.dir }
 
-// Stack is the name of the stack that the directory belongs to.
-func (s *Store) Stack() string { return s.stack }
-
 // Redact sets the function through which every text goes that is recorded or
 // journalled: results, messages, the fields of events. Run.Log is not covered:
 // it takes bytes, in which a secret may be split over two writes.

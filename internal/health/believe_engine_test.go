@@ -23,7 +23,7 @@ func published(t *testing.T, command string) (compose.Project, int) {
 func TestConnectionThatTheEngineHoldsForAServiceWithoutANetworkIsNoAnswer(t *testing.T) {
 	t.Parallel()
 	p, port := published(t, `"-listen", ":8080"`)
-	report, _ := await(t, Options{Project: p, Services: map[string]Expect{"web": {}}, Timeout: time.Minute})
+	report := await(t, Options{Project: p, Services: map[string]Expect{"web": {}}, Timeout: time.Minute})
 	if !report.OK {
 		t.Fatalf("%+v", report.Verdicts)
 	}
@@ -51,7 +51,7 @@ func TestConnectionThatTheEngineHoldsForAServiceWithoutANetworkIsNoAnswer(t *tes
 func TestAddressOfAServiceThatListensOnItsLoopbackSaysSo(t *testing.T) {
 	t.Parallel()
 	p, port := published(t, `"-listen", "127.0.0.1:8080"`)
-	report, _ := await(t, Options{Project: p, Services: map[string]Expect{"web": {}}, Timeout: time.Minute})
+	report := await(t, Options{Project: p, Services: map[string]Expect{"web": {}}, Timeout: time.Minute})
 	if !report.OK {
 		t.Fatalf("%+v", report.Verdicts)
 	}
@@ -64,7 +64,7 @@ func TestAddressOfAServiceThatListensOnItsLoopbackSaysSo(t *testing.T) {
 func TestServiceThatListensOnNoneOfItsPublishedPortsHasFailed(t *testing.T) {
 	t.Parallel()
 	p, _ := published(t, `"-listen", ":3000"`)
-	report, _ := await(t, Options{Project: p, Services: map[string]Expect{"web": {Serves: true}}, Timeout: time.Minute})
+	report := await(t, Options{Project: p, Services: map[string]Expect{"web": {Serves: true}}, Timeout: time.Minute})
 	if !report.OK {
 		t.Fatalf("%+v", report.Verdicts)
 	}

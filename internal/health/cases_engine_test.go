@@ -46,7 +46,7 @@ func TestCaseI5HealthcheckThatUsesUpWhatItAsksForPassesAsWithoutUs(t *testing.T)
   web: {image: IMAGE, command: ["-beats", "4s"], healthcheck: {test: ["CMD", "/actor", "take"], interval: 5s, timeout: 4s, retries: 1}}
   slow: {image: IMAGE, command: ["-beats", "2s"], healthcheck: {test: ["CMD", "/actor", "take"], interval: 15s, timeout: 4s, retries: 1}}
 `)
-	report, _ := await(t, Options{Project: p, Services: map[string]Expect{"web": {}, "slow": {}}, Timeout: 2 * time.Minute})
+	report := await(t, Options{Project: p, Services: map[string]Expect{"web": {}, "slow": {}}, Timeout: 2 * time.Minute})
 	if !report.OK {
 		t.Fatalf("%+v", report.Verdicts)
 	}
@@ -64,7 +64,7 @@ func TestCaseI1StartFirstWaitsForTheEnginesWord(t *testing.T) {
 	p := up(t, `
   web: {image: IMAGE, healthcheck: {test: ["CMD", "/actor", "healthcheck"], interval: 6s, timeout: 5s}}
 `)
-	report, _ := await(t, Options{
+	report := await(t, Options{
 		Project: p, Services: map[string]Expect{"web": {Engine: true}}, Passes: 1, Window: -1, Timeout: time.Minute,
 	})
 	if !report.OK || len(probes(t, p, "web")) == 0 {
@@ -87,7 +87,7 @@ func TestCaseI2ServiceThatDiesEveryFewSecondsIsUnwell(t *testing.T) {
 		}
 	}
 	for range 2 {
-		report, _ := await(t, Options{Project: p, Services: map[string]Expect{"web": {}}, Recent: true, Timeout: 2 * time.Minute})
+		report := await(t, Options{Project: p, Services: map[string]Expect{"web": {}}, Recent: true, Timeout: 2 * time.Minute})
 		mustFail(t, report, "web", "crash loop: ")
 	}
 }
@@ -105,7 +105,7 @@ func TestCasesI3AndI4PublishedPortsAreLookedAtFromInside(t *testing.T) {
 		services[service] = Expect{Serves: true}
 	}
 	p := up(t, text+"\n")
-	report, _ := await(t, Options{Project: p, Services: services, Timeout: time.Minute})
+	report := await(t, Options{Project: p, Services: services, Timeout: time.Minute})
 	if !report.OK {
 		t.Fatalf("%+v", report.Verdicts)
 	}
@@ -132,14 +132,14 @@ func TestCaseG4AndE2OneShotThatNobodyWaitsForIsDoneAndMayBePruned(t *testing.T) 
 	p := up(t, `
   setup: {image: IMAGE, command: ["-exit-after", "1s"], restart: "no"}
 `)
-	report, _ := await(t, Options{Project: p, Services: map[string]Expect{"setup": {}}, Timeout: time.Minute})
+	report := await(t, Options{Project: p, Services: map[string]Expect{"setup": {}}, Timeout: time.Minute})
 	if !report.OK || report.Verdicts[0].State != Done {
 		t.Fatalf("%+v", report.Verdicts)
 	}
 	if out, err := exec.Command("docker", "rm", report.Verdicts[0].ID).CombinedOutput(); err != nil {
 		t.Fatalf("rm: %v\n%s", err, out)
 	}
-	report, _ = await(t, Options{Project: p, Services: map[string]Expect{"setup": {OneShot: true}}, Pruned: true, Timeout: time.Minute})
+	report = await(t, Options{Project: p, Services: map[string]Expect{"setup": {OneShot: true}}, Pruned: true, Timeout: time.Minute})
 	if !report.OK || len(report.Verdicts[0].Notes) == 0 {
 		t.Errorf("%+v", report.Verdicts)
 	}

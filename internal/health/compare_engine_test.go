@@ -38,9 +38,11 @@ func TestVerdictsBesideThoseOfUpWait(t *testing.T) {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
 				p := upWith(t, "  "+c.service+": "+c.definition+"\n", "--wait", "--wait-timeout", fmt.Sprint(int(patience.Seconds())))
-				report, took := await(t, Options{
+				began := time.Now()
+				report := await(t, Options{
 					Project: p.Project, Services: map[string]Expect{c.service: {OneShot: c.service == "setup"}}, Timeout: patience,
 				})
+				took := time.Since(began)
 				said := string(report.Verdicts[0].State)
 				if !c.well {
 					said = mustFail(t, report, c.service, "").Reason

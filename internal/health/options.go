@@ -9,7 +9,7 @@ import (
 // Options say what to wait for and how hard to look.
 type Options struct {
 	Project compose.Project
-	// Services are those to be judged. Nil means every service that has a container, as many replicas as there are.
+	// Services are those to be judged.
 	Services map[string]Expect
 	// Passes is how many passes of a healthcheck in a row are believed; 3 if zero. One of them is always asked anew, unless
 	// Recent is set.

@@ -81,9 +81,6 @@ func TestRhythmOfRestartsIsSaidInTheReason(t *testing.T) {
 		if v := outcome(t, f, nil); v.Reason != want {
 			t.Errorf("%q", v.Reason)
 		}
-		if report, err := look(t.Context(), Options{Services: map[string]Expect{"web": {}}}, f); err != nil || !strings.HasPrefix(report.Verdicts[0].Reason, "crash loop: restarted 6 times") {
-			t.Errorf("%+v, %v", report, err)
-		}
 	})
 }
 

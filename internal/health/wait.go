@@ -24,7 +24,7 @@ func Wait(ctx context.Context, o Options) (Report, error) {
 }
 
 func wait(ctx context.Context, o Options, e engine) (Report, error) {
-	if o.Services != nil && len(o.Services) == 0 {
+	if len(o.Services) == 0 {
 		return newReport(nil), nil
 	}
 	report, err := newWaiter(o.withDefaults(), e).run(ctx)
@@ -91,18 +91,15 @@ func (w *waiter) run(ctx context.Context) (Report, error) {
 		}
 		w.startChecks(beside, now)
 		w.startLook(beside, now)
-		if w.empty(now) {
-			return Report{}, errors.New("wait for health: the project has no containers")
-		}
 		wake := time.NewTimer(w.sleep(now))
 		select {
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) { // the caller's patience is no other than ours
-				return w.expire(time.Now())
+				return w.expire(time.Now()), nil
 			}
 			return newReport(w.verdicts), fmt.Errorf("wait for health: %w", ctx.Err())
 		case <-timeout.C:
-			return w.expire(time.Now())
+			return w.expire(time.Now()), nil
 		case event, open := <-w.events:
 			w.takeEvent(event, open)
 		case f := <-w.found:
@@ -138,11 +135,6 @@ func (w *waiter) judge(now time.Time) bool {
 	return len(verdicts) > 0 && !waiting || failed && now.Sub(w.failedAt) >= settle
 }
 
-// empty tells that nothing was named to be waited for and nothing is there.
-func (w *waiter) empty(now time.Time) bool {
-	return w.looked && w.lostAt.IsZero() && len(w.verdicts) == 0 && now.Sub(w.changed) >= missingGrace
-}
-
 // publish keeps the verdicts, remembers since when each holds, and tells of changes.
 func (w *waiter) publish(verdicts []Verdict, now time.Time) {
 	type replica struct{ service, id string }
@@ -167,19 +159,12 @@ func (w *waiter) publish(verdicts []Verdict, now time.Time) {
 }
 
 // expire ends a wait whose time is up.
-func (w *waiter) expire(now time.Time) (Report, error) {
+func (w *waiter) expire(now time.Time) Report {
 	if !w.looked {
 		w.lostAt, w.lostErr = w.begin, errors.New("no answer")
 	}
-	verdicts := w.rule(now, true)
-	if len(verdicts) == 0 {
-		if w.lostErr != nil {
-			return Report{}, fmt.Errorf("wait for health: %w", w.lostErr)
-		}
-		return Report{}, errors.New("wait for health: the engine did not answer")
-	}
-	w.publish(verdicts, now)
-	return newReport(verdicts), nil
+	w.publish(w.rule(now, true), now)
+	return newReport(w.verdicts)
 }
 
 // sleep is how long nothing needs to be done unless something is reported.

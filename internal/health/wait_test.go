@@ -163,43 +163,6 @@ func TestDeadlineOfTheCallerEndsWithVerdicts(t *testing.T) {
 	})
 }
 
-func TestNothingExpectedAndNothingThereIsAnError(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		if report, err := wait(t.Context(), Options{}, newFakeEngine()); err == nil || report.OK {
-			t.Errorf("%+v, %v", report, err)
-		}
-	})
-}
-
-func TestLookBelievesTheEngine(t *testing.T) {
-	for name, c := range map[string]struct {
-		change func(*compose.Container)
-		state  State
-		reason string
-	}{
-		"healthy":    {func(c *compose.Container) { c.Health.Status = "healthy" }, Healthy, ""},
-		"starting":   {func(*compose.Container) {}, Waiting, "starting"},
-		"unhealthy":  {func(c *compose.Container) { *c = old(*c, 1, 1, 1); c.Health.Status = "unhealthy" }, Failed, "unhealthy: healthcheck exited (1)"},
-		"unchecked":  {func(c *compose.Container) { c.Health, c.Healthcheck = nil, nil }, Unchecked, ""},
-		"exited":     {exit(2), Failed, "exited (2)"},
-		"restarting": {func(c *compose.Container) { c.Status, c.ExitCode, c.RestartCount = "restarting", 2, 1 }, Failed, "crash loop: exited (2), restarted once"},
-		"paused":     {func(c *compose.Container) { c.Status = "paused" }, Failed, "paused"},
-		"created":    {func(c *compose.Container) { c.Status = "created" }, Failed, "created, not started"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := newFakeEngine(asked(running("a")))
-			f.change("a", c.change, compose.Event{})
-			report, err := look(t.Context(), Options{Services: map[string]Expect{"web": {}}}, f)
-			if err != nil || len(report.Verdicts) != 1 {
-				t.Fatalf("%+v, %v", report, err)
-			}
-			if v := report.Verdicts[0]; v.State != c.state || v.Reason != c.reason {
-				t.Errorf("%s %q, want %s %q", v.State, v.Reason, c.state, c.reason)
-			}
-		})
-	}
-}
-
 func TestWhatTheEngineAskedLatelyIsBelievedWhereItMayBe(t *testing.T) {
 	for name, c := range map[string]struct {
 		interval time.Duration

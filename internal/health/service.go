@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,32 +18,14 @@ func (w *waiter) rule(now time.Time, expired bool) []Verdict {
 	for _, watch := range w.watches {
 		byService[watch.latest.Service] = append(byService[watch.latest.Service], watch)
 	}
-	for _, service := range w.services(byService) {
+	for _, service := range slices.Sorted(maps.Keys(w.o.Services)) {
 		verdicts = append(verdicts, w.ruleService(service, byService[service], now, expired)...)
 	}
 	return w.ruleMissing(verdicts, now, expired)
 }
 
-func (w *waiter) services(byService map[string][]*watch) []string {
-	var names []string
-	if w.o.Services == nil {
-		for name := range byService {
-			names = append(names, name)
-		}
-	}
-	for name := range w.o.Services {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// expect is what is to be found of a service; without being told, what is there, and its label.
-func (w *waiter) expect(service string, watches []*watch) Expect {
-	if w.o.Services == nil {
-		_, job := watches[0].latest.Labels[compose.JobLabel]
-		return Expect{Replicas: len(watches), OneShot: job}
-	}
+// expect is what is to be found of a service.
+func (w *waiter) expect(service string) Expect {
 	expect := w.o.Services[service]
 	if len(expect.Containers) > 0 {
 		expect.Replicas = len(expect.Containers)
@@ -52,7 +35,7 @@ func (w *waiter) expect(service string, watches []*watch) Expect {
 }
 
 func (w *waiter) ruleService(service string, watches []*watch, now time.Time, expired bool) []Verdict {
-	expect := w.expect(service, watches)
+	expect := w.expect(service)
 	slices.SortFunc(watches, func(a, b *watch) int {
 		return cmp.Or(cmp.Compare(a.latest.Number, b.latest.Number), a.latest.Created.Compare(b.latest.Created))
 	})

@@ -132,9 +132,6 @@ func (w *waiter) wants(c compose.Container) bool {
 		return false
 	}
 	expect, listed := w.o.Services[c.Service]
-	if w.o.Services == nil {
-		return true
-	}
 	return listed && (len(expect.Containers) == 0 || slices.Contains(expect.Containers, c.ID))
 }
 
