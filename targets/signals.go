@@ -19,7 +19,7 @@ const magesTurn = 100 * time.Millisecond
 var interrupts = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
 
 // interruptible is ctx, ended by the first SIGINT, SIGTERM or SIGHUP: what waits stops, what acts is finished first.
-// A second signal leaves at once and says what may be half done. SIGPIPE ends nothing: `mage deploy | head -1` deploys.
+// A second signal exits at once and says what may be half done. SIGPIPE ends nothing: `mage deploy | head -1` deploys.
 func (s *session) interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 4)
@@ -35,7 +35,11 @@ func (s *session) interruptible(ctx context.Context) (context.Context, context.C
 	go func() {
 		select {
 		case sig := <-signals:
-			s.console.Line("note", "interrupted", fmt.Sprintf("by %s: it leaves when %s has ended; once more leaves at once", signalName(sig), s.acting()), 0)
+			again := "Send it again"
+			if sig == syscall.SIGINT {
+				again = "Press Ctrl-C again"
+			}
+			s.console.Line("note", "interrupted", fmt.Sprintf("%s: finishing %q, then exiting. %s to exit now", signalName(sig), s.acting(), again), 0)
 			cancel()
 		case <-ended:
 			return
@@ -43,7 +47,7 @@ func (s *session) interruptible(ctx context.Context) (context.Context, context.C
 		select {
 		case <-signals:
 			s.console.EndLive()
-			s.console.Line("FAIL", s.target, "left at once: "+s.acting()+" may be half done; "+command("deploy")+" puts it right", 0)
+			s.console.Line("FAIL", s.target, "exited at once: "+s.acting()+" may be half done; "+command("deploy")+" puts it right", 0)
 			leave(exitInterrupted)
 		case <-ended:
 		}
