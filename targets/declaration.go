@@ -92,6 +92,9 @@ func (d Destination) check() error {
 	if len(d.Files) == 0 || slices.Contains(d.Files, "") {
 		return errors.New("its Files have to name its compose files")
 	}
+	if d.MonitorPeriod < 0 {
+		return fmt.Errorf("its MonitorPeriod is %s", d.MonitorPeriod)
+	}
 	if err := checkSettings(d.Settings); err != nil {
 		return err
 	}

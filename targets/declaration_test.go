@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
@@ -85,6 +86,7 @@ func TestCaseF4ADeclarationThatCannotWorkIsRefusedByEveryTargetBeforeAnythingIsM
 		"destination \"local\": its Files have to name its": func(_ *Stack, d *Destination) { d.Files = []string{"compose.yaml", ""} },
 		"compose file nope.yaml is missing":                 func(_ *Stack, d *Destination) { d.Files = []string{"nope.yaml"} },
 		"folder is a folder":                                func(_ *Stack, d *Destination) { d.Files = []string{"folder"} },
+		"its MonitorPeriod is -1s":                          func(_ *Stack, d *Destination) { d.MonitorPeriod = -time.Second },
 		"a setting has no Key":                              func(_ *Stack, d *Destination) { d.Settings[0].Key = "" },
 		"two settings have the key PORT":                    func(_ *Stack, d *Destination) { d.Settings[0].Key = "PORT" },
 		`migrations: glob "m/[": not a pattern`:             func(_ *Stack, d *Destination) { d.Database.Migrations = "m/[" },

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
@@ -15,10 +14,6 @@ import (
 	"slipway/internal/health"
 	"slipway/internal/rollout"
 )
-
-// settle is how long a young container must stay as it is before it counts as well: a service that falls over
-// seconds after its first good answer is caught.
-const settle = 5 * time.Second
 
 // rollout brings every service to what the model says, in dependency order. Each service is a step with a checkpoint
 // of its own, so that a rollout that ended half way goes on at the service where it ended.
@@ -245,19 +240,18 @@ func (s *session) await(ctx context.Context, service string, ids []string) error
 
 // awaitAll waits until the containers of all these services are well.
 func (s *session) awaitAll(ctx context.Context, model *compose.Model, wanted map[string]health.Expect) error {
-	window := time.Duration(noWindow)
-	names := slices.Sorted(maps.Keys(wanted))
-	for _, name := range names {
-		if !model.Services[name].HasHealthcheck() {
-			window = settle
+	for name, expect := range wanted {
+		if model.Services[name].HasHealthcheck() {
+			expect.Window = noWindow
+			wanted[name] = expect
 		}
 	}
-	s.journal("wait", map[string]any{"service": strings.Join(names, ", ")})
+	s.journal("wait", map[string]any{"service": strings.Join(slices.Sorted(maps.Keys(wanted)), ", ")})
 	defer s.forget() // containers come and go while they are waited for
 	tell, done := s.progress(ctx)
 	defer done()
 	report, err := health.Wait(ctx, health.Options{
-		Project: s.project, Services: wanted, Passes: 1, Window: window, Timeout: s.options.timeout, Progress: tell,
+		Project: s.project, Services: wanted, Passes: 1, Window: s.dest.MonitorPeriod, Timeout: s.options.timeout, Progress: tell,
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"slipway/checkpoints"
 	"slipway/internal/settings"
@@ -37,6 +38,9 @@ type Destination struct {
 	Database  Database           // what a migration changes
 	Addresses []Address          // what verify asks from outside
 	Links     []Link             // addresses that the summary shows
+	// MonitorPeriod is how long a new container must stay up before it counts as well, where `deploy.update_config.monitor`
+	// of its service does not say so. If empty, 5 s.
+	MonitorPeriod time.Duration
 }
 
 // Database says what a migration depends on beside its image, and how the data is backed up before it.

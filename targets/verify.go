@@ -209,7 +209,7 @@ func (s *session) verifyServices(ctx context.Context) (health.Report, error) {
 	tell, done := s.progress(ctx)
 	defer done()
 	return health.Wait(ctx, health.Options{
-		Project: s.project, Services: health.Expected(model), Passes: s.options.passes, Window: settle, Recent: !s.acted,
+		Project: s.project, Services: health.Expected(model), Passes: s.options.passes, Window: s.dest.MonitorPeriod, Recent: !s.acted,
 		Pruned: true, Timeout: s.options.timeout, Progress: tell,
 	})
 }

@@ -38,6 +38,15 @@ func (s Service) HasHealthcheck() bool {
 	return h != nil && !h.Disable && len(h.Test) > 0 && h.Test[0] != "NONE"
 }
 
+// MonitorPeriod is how long a new container of the service must stay up, as deploy.update_config.monitor has it; zero where it
+// does not say.
+func (s Service) MonitorPeriod() time.Duration {
+	if s.Deploy == nil || s.Deploy.UpdateConfig == nil {
+		return 0
+	}
+	return time.Duration(s.Deploy.UpdateConfig.Monitor)
+}
+
 // wholeDuration is what scripts/lib/compose.sh can read, too.
 var wholeDuration = regexp.MustCompile(`^(\d+h)?(\d+m)?(\d+s)?$`)
 

@@ -47,7 +47,7 @@ func (w *waiter) wantsCheck(watch *watch, now time.Time) bool {
 // answersFrom is since when an answer of a container counts.
 func (w *waiter) answersFrom(watch *watch) time.Time {
 	after := w.countsFrom(watch)
-	if end := watch.windowEnd(w.o.Window); end.After(after) {
+	if end := w.windowEnd(watch); end.After(after) {
 		return end
 	}
 	return after
@@ -184,11 +184,11 @@ func (w *waiter) pause(watch *watch, now time.Time) time.Duration {
 	case watch.passes < w.o.Passes:
 		return 0
 	case !watch.harmless: // one more, at the end of the window
-		return max(watch.windowEnd(w.o.Window).Sub(now), 0)
+		return max(w.windowEnd(watch).Sub(now), 0)
 	}
 	// It passed. It is watched while others are waited for, less often the more there are.
 	cadence := max(lastPause, time.Duration(len(w.watches))*firstPause)
-	if left := watch.windowEnd(w.o.Window).Sub(now); left > 0 {
+	if left := w.windowEnd(watch).Sub(now); left > 0 {
 		return min(cadence, left)
 	}
 	if watch.asked.Before(w.answersFrom(watch)) {

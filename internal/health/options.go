@@ -31,10 +31,11 @@ type Options struct {
 
 // Expect is what is to be found of a service.
 type Expect struct {
-	Replicas int  // 1 if zero
-	OneShot  bool // success is to exit 0
-	Serves   bool // it is there to stay: to exit 0 is no success, whatever its restart policy
-	Engine   bool // only the engine's own "healthy" counts: what follows it, like a proxy, knows no other
+	Replicas int           // 1 if zero
+	OneShot  bool          // success is to exit 0
+	Serves   bool          // it is there to stay: to exit 0 is no success, whatever its restart policy
+	Window   time.Duration // that of Options if zero
+	Engine   bool          // only the engine's own "healthy" counts: what follows it, like a proxy, knows no other
 	// Containers limits the question to these ids: the new ones of a rollout, while the old still run beside them.
 	Containers []string
 }
@@ -44,7 +45,9 @@ func Expected(m *compose.Model) map[string]Expect {
 	services := map[string]Expect{}
 	for _, s := range m.Up() {
 		if s.Replicas() > 0 {
-			services[s.Name] = Expect{Replicas: s.Replicas(), OneShot: s.OneShot, Serves: s.HasHealthcheck() || len(s.Published()) > 0}
+			services[s.Name] = Expect{
+				Replicas: s.Replicas(), OneShot: s.OneShot, Serves: s.HasHealthcheck() || len(s.Published()) > 0, Window: s.MonitorPeriod(),
+			}
 		}
 	}
 	return services

@@ -110,7 +110,7 @@ func (w *waiter) takeLook(ctx context.Context, f found) error {
 		known := w.watches[c.ID]
 		if known == nil {
 			known = &watch{baseline: c.RestartCount, deaths: w.deathsOf(ctx, c)}
-			if c.Created.After(w.begin.Add(-max(w.o.Window, loopWindow))) {
+			if c.Created.After(w.begin.Add(-max(w.window(c.Service), loopWindow))) {
 				known.baseline = 0 // its crashes are those of what is being waited for
 			}
 			w.watches[c.ID] = known
@@ -143,7 +143,7 @@ func (w *waiter) lookDue(now time.Time) time.Time {
 		if !w.lostAt.IsZero() {
 			break
 		}
-		if age := watch.windowEnd(w.o.Window); age.After(watch.looked) && age.Before(due) {
+		if age := w.windowEnd(watch); age.After(watch.looked) && age.Before(due) {
 			due = age
 		}
 		if watch.killedLately(now) {

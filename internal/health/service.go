@@ -34,6 +34,16 @@ func (w *waiter) expect(service string) Expect {
 	return expect
 }
 
+// window is for how long a container of the service must have been up.
+func (w *waiter) window(service string) time.Duration {
+	return cmp.Or(w.o.Services[service].Window, w.o.Window)
+}
+
+// windowEnd is when this life of a container is old enough.
+func (w *waiter) windowEnd(watch *watch) time.Time {
+	return watch.windowEnd(w.window(watch.latest.Service))
+}
+
 func (w *waiter) ruleService(service string, watches []*watch, now time.Time, expired bool) []Verdict {
 	expect := w.expect(service)
 	slices.SortFunc(watches, func(a, b *watch) int {
@@ -46,7 +56,7 @@ func (w *waiter) ruleService(service string, watches []*watch, now time.Time, ex
 	dead := make([]bool, 0, expect.Replicas)
 	for _, watch := range watches {
 		r := watch.rule(circumstances{
-			now: now, window: w.o.Window, passes: w.o.Passes, after: w.countsFrom(watch), expect: expect,
+			now: now, window: w.window(service), passes: w.o.Passes, after: w.countsFrom(watch), expect: expect,
 		})
 		if !w.lostAt.IsZero() && r.state != Failed {
 			r = w.ruleLost()

@@ -50,6 +50,18 @@ func TestVerdictsOfSequences(t *testing.T) {
 	}
 }
 
+func TestEachServiceIsWatchedForAsLongAsItSays(t *testing.T) {
+	for window, want := range map[time.Duration]time.Duration{0: 5 * time.Second, 20 * time.Second: 20 * time.Second, -1: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			begin := time.Now()
+			report, err := wait(t.Context(), Options{Services: map[string]Expect{"web": {Window: window}}}, newFakeEngine(running("a")))
+			if took := time.Since(begin); err != nil || !report.OK || took < want || took > want+time.Second {
+				t.Errorf("%s: %+v after %s, %v", window, report, took, err)
+			}
+		})
+	}
+}
+
 func TestDeadReplicasAreCountedInTheReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeEngine(running("a"), running("b"), running("c"))

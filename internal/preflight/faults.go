@@ -34,6 +34,9 @@ func Faults(model *compose.Model) []Problem {
 		if h := s.HealthCheck; h != nil && len(h.Test) == 1 && h.Test[0] != "NONE" {
 			add(s, "name the command", "has a healthcheck without a command")
 		}
+		if s.MonitorPeriod() < 0 {
+			add(s, "write it as 10s", "has deploy.update_config.monitor %s", s.MonitorPeriod())
+		}
 		for _, v := range s.Volumes {
 			if !path.IsAbs(v.Target) {
 				add(s, "write it in the long form: type, source, target", "mounts something at %q, which is no absolute path; a volume named by one letter is read as a Windows drive", v.Target)

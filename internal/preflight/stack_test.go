@@ -118,6 +118,9 @@ func TestCaseF4WhatNoEngineCouldCarryOutIsAFault(t *testing.T) {
 			services: `web: {image: x, healthcheck: {test: [CMD, localhost]}}`, change: edited(func(s *compose.Service) { s.HealthCheck.Test[0] = "curl" }),
 			want: []string{`service web has a healthcheck that begins with "curl" instead of CMD, CMD-SHELL or NONE`},
 		},
+		"a negative monitor period": {
+			services: `web: {image: x, deploy: {update_config: {monitor: -5s}}}`, want: []string{"service web has deploy.update_config.monitor -5s"},
+		},
 		"a healthcheck without a command": {
 			services: `web: {image: x, healthcheck: {test: [CMD]}}`, want: []string{"service web has a healthcheck without a command"},
 		},
