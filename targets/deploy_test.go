@@ -158,12 +158,8 @@ func TestAServiceThatNeverBecomesHealthyFailsTheDeployWithItsReason(t *testing.T
 	t.Parallel()
 	s := newSite(t)
 	s.edit("stack/docker-compose.yml", "test: [CMD, /app, healthcheck, worker]", "test: [CMD, /app, healthcheck, 'http://127.0.0.1:9/none']")
-	started := time.Now()
 	got := s.deploy(4, "-timeout=12s")
-	if took := time.Since(started); took > 90*time.Second {
-		t.Errorf("took %s with a timeout of 12s", took)
-	}
-	for _, want := range []string{`service "worker"`, "worker | ", "healthcheck | "} {
+	for _, want := range []string{`service "worker"`, "after 12s", "worker | ", "healthcheck | "} {
 		if !strings.Contains(got.stderr, want) {
 			t.Errorf("the failure does not say %q: %s", want, got)
 		}
