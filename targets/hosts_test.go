@@ -93,7 +93,7 @@ func (s *site) wholeJob(t *testing.T, name string, results *table) {
 	if err := os.WriteFile(filepath.Join(s.dir, "stack/.env"), []byte("COMPOSE_REMOVE_ORPHANS=true\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.edit("stack/docker-compose.yml", "command: [work]", "command: [work]\n    labels: {slipway.rollout: surge}\n    deploy: {update_config: {order: start-first}}")
+	s.edit("stack/docker-compose.yml", "command: [work]", "command: [work]\n    deploy: {update_config: {order: start-first}}")
 	for n, c := range cells {
 		if !t.Run(c.name, func(t *testing.T) { c.try(s.with(t)) }) {
 			line = append(line, "FAIL")

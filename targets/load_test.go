@@ -16,11 +16,11 @@ import (
 	"time"
 )
 
-// TestASurgeThroughCaddyDropsNoRequest replaces backend and frontend while clients read and write through Caddy.
-func TestASurgeThroughCaddyDropsNoRequest(t *testing.T) {
+// TestStartFirstThroughCaddyDropsNoRequest replaces backend and frontend while clients read and write through Caddy.
+func TestStartFirstThroughCaddyDropsNoRequest(t *testing.T) {
 	t.Parallel()
 	s := newProduction(t)
-	s.env["COMPOSE_PROFILES"] = "" // no monitoring: the surge is the subject
+	s.env["COMPOSE_PROFILES"] = "" // no monitoring: the two that start first are the subject
 	s.deploy(0, "-skip=firewall,fail2ban")
 	before := s.containers()
 	s.edit("stack/app/frontend.html", "</body>", "<!-- new --></body>")

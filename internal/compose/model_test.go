@@ -27,7 +27,7 @@ services:
     scale: 2
     depends_on: {db: {condition: service_healthy}, setup: {condition: service_completed_successfully}}
     configs: [routes]
-    labels: {slipway.rollout: surge}
+    labels: {slipway.limit: 5m}
     environment: {HOME_PAGE: "https://example.com/DIR", DATA: "DIR/data:DIR"}
     healthcheck: {disable: true}
     volumes: ["./conf:/conf:ro", "./one.txt:/one.txt", "./absent:/absent", "../shared:/shared:ro", "../config/app.conf:/app.conf:ro"]
@@ -80,7 +80,7 @@ func TestModelTellsWhatARolloutNeeds(t *testing.T) {
 	m, dir := model(t)
 	web := m.Services["web"]
 	if web.Build == nil || web.Build.Context != dir+"/app" || web.Replicas() != 2 || web.HasHealthcheck() || web.OneShot ||
-		web.Labels["slipway.rollout"] != "surge" || web.DependsOn["db"].Condition != "service_healthy" || len(web.Volumes) != 5 {
+		web.Labels["slipway.limit"] != "5m" || web.DependsOn["db"].Condition != "service_healthy" || len(web.Volumes) != 5 {
 		t.Errorf("%+v", web)
 	}
 	if web.Image != "demo-web" || !slices.Equal(web.Images(), []string{"demo-web"}) {

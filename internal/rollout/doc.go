@@ -20,18 +20,19 @@
 //
 // # How a service gets there
 //
-// Each run first looks at what is there, and does only what is missing. Choose picks the method:
+// Each run first looks at what is there, and does only what is missing. Choose picks the order:
 //
 //   - Start, when there is no container: `deploy.sh up`, then wait.
-//   - Replace, for what cannot have a second container beside the first (a fixed host port, a
+//   - StopFirst, for what cannot have a second container beside the first (a fixed host port, a
 //     container_name, data in a volume): `deploy.sh renew`. Compose creates the new container, stops the
 //     old one, starts the new one. A container of the right version that merely stopped is started as it
-//     is, with `deploy.sh up`.
-//   - Surge, for the rest: `deploy.sh beside` adds the new containers; when all of them are well, the old
-//     ones are retired one by one. A new one that fails is removed, and the old ones were never stopped.
+//     is, with `deploy.sh up`. Of several replicas, one after the other is retired and followed by a new
+//     one, so that the others serve meanwhile.
+//   - StartFirst, for the rest: `deploy.sh beside` adds the new containers; when all of them are well, the
+//     old ones are retired one by one. A new one that fails is removed, and the old ones were never stopped.
 //
-// The label slipway.rollout (surge or replace) on a service overrides the choice, except that what cannot
-// be started twice cannot surge.
+// deploy.update_config of the Compose specification overrides the choice (order) and how many are replaced
+// at a time (parallelism, delay), except that what cannot be started twice never starts first.
 //
 // # What an interruption leaves
 //
@@ -39,7 +40,7 @@
 // of a compose too. What the next run may find, and does:
 //
 //   - new containers beside old ones: the new ones are recognised, waited for, and the rest is added;
-//   - a container stopped but not removed: in a surge it is removed, else started or recreated;
+//   - a container stopped but not removed: with start-first it is removed, else started or recreated;
 //   - `<id>_name`, the half-made successor of a recreate: removed if the original is still there, else
 //     recreated under its right name. Never removed when it is alone, for it may be the last holder of
 //     the service's anonymous volumes.

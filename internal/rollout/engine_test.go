@@ -3,6 +3,7 @@
 package rollout
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,7 +15,7 @@ import (
 	"slipway/internal/compose"
 )
 
-func TestOnTheEngineASurgeDropsNoRequest(t *testing.T) {
+func TestOnTheEngineStartFirstDropsNoRequest(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, "stop_grace_period: 5s")
 	if result := s.mustDeploy("backend"); result != "1 started" {
@@ -37,7 +38,7 @@ func TestOnTheEngineASurgeDropsNoRequest(t *testing.T) {
 
 	s.release("2")
 	if result := s.mustDeploy("backend"); result != "1 replaced, none before its successor was ready" {
-		t.Errorf("surge: %q", result)
+		t.Errorf("start-first: %q", result)
 	}
 	for _, id := range ids(s.containers()) {
 		if slices.Contains(before, id) {
@@ -50,6 +51,32 @@ func TestOnTheEngineASurgeDropsNoRequest(t *testing.T) {
 		t.Errorf("the client says:\n%s", log)
 	}
 	t.Log(log)
+}
+
+func TestOnTheEngineThreeReplicasOverOneFolderNeverAllGoDown(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, `deploy: {replicas: 3}, volumes: ["./data:/data"]`)
+	s.mustDeploy("backend")
+	running := func() int {
+		up, _ := split(s.containers(), func(c compose.Container) bool { return c.Status == "running" })
+		return len(up)
+	}
+	acts, least := s.acts(), running()
+	act := acts.Script
+	acts.Script = func(ctx context.Context, step string, args ...string) error {
+		err := act(ctx, step, args...)
+		least = min(least, running())
+		return err
+	}
+	s.release("2")
+	before := ids(s.containers())
+	if result, err := s.deployBy(acts, "backend"); err != nil || result != "3 replaced, 1 at a time" {
+		t.Errorf("%q, %v", result, err)
+	}
+	after := ids(s.containers())
+	if least != 2 || len(after) != 3 || slices.ContainsFunc(after, func(id string) bool { return slices.Contains(before, id) }) {
+		t.Errorf("%d ran at least; before %q, after %q", least, before, after)
+	}
 }
 
 func TestOnTheEngineAMountedFileThatChangedIsDeployed(t *testing.T) {

@@ -36,7 +36,7 @@ func TestHoldsSaysWhatIsWrong(t *testing.T) {
 		want       string
 	}{
 		{"all run", stateless(2), []compose.Container{up(1), up(2)}, "sha256:1", ""},
-		{"numbers after a surge", stateless(2), []compose.Container{up(3), up(4)}, "sha256:1", ""},
+		{"numbers after a start-first", stateless(2), []compose.Container{up(3), up(4)}, "sha256:1", ""},
 		{"none wanted, none there", stateless(0), nil, "", ""},
 		{"the only one gone", stateless(1), nil, "", "the container of backend is gone"},
 		{"all gone", stateless(3), nil, "", "0 of 3 containers run"},

@@ -68,7 +68,7 @@ func (w *world) holds(t *testing.T, origins *Origins) string {
 
 // Case B9: an operator's `docker compose up` of files that were changed, and changed back.
 func TestCaseB9AContainerMadeByHandFromAnotherDefinitionIsSeen(t *testing.T) {
-	for name, service := range map[string]compose.Service{"surge": stateless(2), "replace": stateful(2)} {
+	for name, service := range map[string]compose.Service{"start-first": stateless(2), "stop-first": stateful(2)} {
 		w, origins := ofHash(t, service, "h1")
 		if cause := w.holds(t, origins); cause != "" {
 			t.Fatalf("%s: right after the deployment: %s", name, cause)
@@ -89,7 +89,7 @@ func TestCaseB9AContainerMadeByHandFromAnotherDefinitionIsSeen(t *testing.T) {
 }
 
 func TestCaseB9AContainerMadeByHandFromTheSameDefinitionIsAsGood(t *testing.T) {
-	for name, service := range map[string]compose.Service{"surge": stateless(2), "replace": stateful(2)} {
+	for name, service := range map[string]compose.Service{"start-first": stateless(2), "stop-first": stateful(2)} {
 		w, origins := ofHash(t, service, "h1", plain)
 		byHand(w, "h1")
 		if cause := w.holds(t, origins); cause != "" {

@@ -40,7 +40,7 @@ type Target struct {
 	Inputs []checkpoints.Input
 }
 
-// ErrStillServes marks the failure of a surge: the new containers failed and are removed, the old
+// ErrStillServes marks the failure of a start-first: the new containers failed and are removed, the old
 // ones were never stopped. It leads the message, for what follows may be many lines of a log.
 var ErrStillServes = errors.New("the old containers still serve")
 
@@ -91,7 +91,7 @@ func (r *roll) run(ctx context.Context) (string, error) {
 		return "", err
 	}
 	found := Of(r.target.Service.Name, all)
-	method, err := Choose(r.target.Service, found)
+	order, err := Choose(r.target.Service, found)
 	if err != nil {
 		return "", err
 	}
@@ -102,10 +102,10 @@ func (r *roll) run(ctx context.Context) (string, error) {
 	switch {
 	case r.target.Service.Replicas() == 0:
 		result, err = r.empty(ctx, found)
-	case method == Surge:
-		result, err = r.surge(ctx, found)
+	case order == StartFirst:
+		result, err = r.startFirst(ctx, found)
 	default:
-		result, err = r.replace(ctx, found)
+		result, err = r.stopFirst(ctx, found)
 	}
 	if err != nil {
 		return "", err

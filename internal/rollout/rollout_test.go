@@ -15,7 +15,7 @@ import (
 
 func stateful(replicas int) compose.Service {
 	s := stateless(replicas)
-	s.Labels = types.Labels{MethodLabel: "replace"}
+	s.Deploy = &types.DeployConfig{UpdateConfig: &types.UpdateConfig{Order: string(StopFirst)}}
 	return s
 }
 
@@ -23,8 +23,8 @@ func stateless(replicas int) compose.Service {
 	return compose.Service{ServiceConfig: types.ServiceConfig{Scale: &replicas}}
 }
 
-// The heart of the package: whatever dies when, the next run ends with what is wanted, and a surge
-// never has fewer containers serving than there were.
+// The heart of the package: whatever dies when, the next run ends with what is wanted, and
+// start-first never has fewer containers serving than there were.
 func TestARunKilledAtAnyInstantIsFinishedByTheNext(t *testing.T) {
 	changes := map[string]func(*world){
 		"image":          func(w *world) { w.image = "sha256:2" },
@@ -41,7 +41,7 @@ func TestARunKilledAtAnyInstantIsFinishedByTheNext(t *testing.T) {
 			w.floor--
 		},
 	}
-	for name, service := range map[string]compose.Service{"surge": stateless(2), "replace": stateful(2)} {
+	for name, service := range map[string]compose.Service{"start-first": stateless(2), "stop-first": stateful(2)} {
 		for change, apply := range changes {
 			t.Run(name+" "+change, func(t *testing.T) {
 				last := 0
@@ -65,7 +65,7 @@ func TestARunKilledAtAnyInstantIsFinishedByTheNext(t *testing.T) {
 						t.Fatalf("after a kill at tick %d: %v", kill, err)
 					}
 					w.check(t)
-					if name == "surge" && w.floor < floor {
+					if name == "start-first" && w.floor < floor {
 						t.Errorf("killed at tick %d, only %d containers served, want at least %d", kill, w.floor, floor)
 					}
 					if t.Failed() {
@@ -81,7 +81,7 @@ func TestARunKilledAtAnyInstantIsFinishedByTheNext(t *testing.T) {
 }
 
 func TestARunKilledTwiceIsFinishedByTheThird(t *testing.T) {
-	for name, service := range map[string]compose.Service{"surge": stateless(2), "replace": stateful(2)} {
+	for name, service := range map[string]compose.Service{"start-first": stateless(2), "stop-first": stateful(2)} {
 		for first := 1; first < 14; first += 2 {
 			for second := 1; second < 14; second += 4 {
 				w, origins := newWorld(service), openOrigins(t)
@@ -95,7 +95,7 @@ func TestARunKilledTwiceIsFinishedByTheThird(t *testing.T) {
 						t.Fatalf("%s killed at %d, then at %d: %v", name, first, second, err)
 					}
 				}
-				if w.check(t); t.Failed() || name == "surge" && w.floor < 2 {
+				if w.check(t); t.Failed() || name == "start-first" && w.floor < 2 {
 					t.Fatalf("%s killed at %d, then at %d; %d served at least", name, first, second, w.floor)
 				}
 			}
@@ -104,7 +104,7 @@ func TestARunKilledTwiceIsFinishedByTheThird(t *testing.T) {
 }
 
 func TestAnUnchangedServiceIsNotTouched(t *testing.T) {
-	for name, service := range map[string]compose.Service{"surge": stateless(3), "replace": stateful(3)} {
+	for name, service := range map[string]compose.Service{"start-first": stateless(3), "stop-first": stateful(3)} {
 		w, origins := newWorld(service), openOrigins(t)
 		if _, err := w.deploy(t, origins); err != nil {
 			t.Fatal(err)
@@ -139,7 +139,7 @@ func TestAChangeTakenBackAfterAFailureTouchesNothing(t *testing.T) {
 }
 
 func TestContainersOfUnknownOriginAreReplaced(t *testing.T) {
-	for name, service := range map[string]compose.Service{"surge": stateless(2), "replace": stateful(2)} {
+	for name, service := range map[string]compose.Service{"start-first": stateless(2), "stop-first": stateful(2)} {
 		w := newWorld(service).running(2)
 		if _, err := w.deploy(t, openOrigins(t)); err != nil {
 			t.Fatal(err)
@@ -152,16 +152,19 @@ func TestContainersOfUnknownOriginAreReplaced(t *testing.T) {
 }
 
 func TestAnInterruptedRunStopsBetweenActsAndSaysSo(t *testing.T) {
-	for _, step := range []string{"beside", "retire", "renew"} {
-		service := stateless(2)
-		if step == "renew" {
-			service = stateful(2)
-		}
-		w, origins := newWorld(service), openOrigins(t)
+	for _, c := range []struct {
+		step    string
+		service compose.Service
+		floor   int
+	}{
+		{"beside", stateless(2), 2}, {"retire", stateless(2), 2}, {"renew", stateful(1), 0}, {"retire", stateful(2), 1}, {"beside", stateful(2), 1},
+	} {
+		step := c.step
+		w, origins := newWorld(c.service), openOrigins(t)
 		if _, err := w.deploy(t, origins); err != nil {
 			t.Fatal(err)
 		}
-		w.image, w.floor = "sha256:2", 2
+		w.image, w.floor = "sha256:2", c.service.Replicas()
 		ctx, cancel := context.WithCancel(t.Context())
 		w.cancel = func(done string) {
 			if done == step {
@@ -175,7 +178,7 @@ func TestAnInterruptedRunStopsBetweenActsAndSaysSo(t *testing.T) {
 		if i := slices.Index(w.acts, step); i != len(w.acts)-1 {
 			t.Errorf("interrupted at %s, it went on: %q", step, w.acts)
 		}
-		if step != "renew" && w.floor < 2 {
+		if w.floor < c.floor {
 			t.Errorf("interrupted at %s, only %d served", step, w.floor)
 		}
 		w.cancel = nil

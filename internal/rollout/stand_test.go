@@ -175,6 +175,11 @@ func (s *stand) wait(ctx context.Context, service string, wanted []string) error
 // deploy rolls a service out, with inputs and image as they are now.
 func (s *stand) deploy(service string) (string, error) {
 	s.t.Helper()
+	return s.deployBy(s.acts(), service)
+}
+
+func (s *stand) deployBy(acts Acts, service string) (string, error) {
+	s.t.Helper()
 	model, err := s.project.Model(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
@@ -188,7 +193,7 @@ func (s *stand) deploy(service string) (string, error) {
 		s.t.Fatal(err)
 	}
 	target := Target{Service: model.Services[service], Image: images[s.image], Inputs: inputs}
-	return Service(s.t.Context(), s.acts(), s.origins, target)
+	return Service(s.t.Context(), acts, s.origins, target)
 }
 
 func (s *stand) mustDeploy(service string) string {

@@ -35,7 +35,7 @@ func single(image, interval, readyAfter string) string {
 }
 
 // fronted is a service behind Caddy, which is published on a port of this machine.
-func fronted(image, caddy, method string, port int) string {
+func fronted(image, caddy, order string, port int) string {
 	return fmt.Sprintf(`services:
   caddy:
     image: %s
@@ -47,9 +47,9 @@ func fronted(image, caddy, method string, port int) string {
     image: %s
     command: [serve]
     environment: {READY_AFTER: 0s, VALUE: "${VALUE}"}
-    labels: {slipway.rollout: %s}
+    deploy: {update_config: {order: %s}}
     healthcheck: {test: [CMD, /actor, healthcheck], interval: 1s, timeout: 10s, retries: 3}
-`, caddy, port, image, method)
+`, caddy, port, image, order)
 }
 
 // caddyfile forwards as the Caddyfile of the reference stack does, without TLS.

@@ -14,40 +14,40 @@ const leastRequests = 5000
 
 // underTraffic is (d).
 func underTraffic(ctx context.Context, p *place, rounds int) ([]row, error) {
-	compose, err := p.newBehindCaddy(ctx, "compose", "replace", func(s *side) error { _, err := s.up(ctx); return err })
+	compose, err := p.newBehindCaddy(ctx, "compose", "stop-first", func(s *side) error { _, err := s.up(ctx); return err })
 	if err != nil {
 		return nil, err
 	}
 	deploy := func(s *side) error { _, err := s.deploy(ctx); return err }
-	surge, err := p.newBehindCaddy(ctx, "surge", "surge", deploy)
+	startFirst, err := p.newBehindCaddy(ctx, "start-first", "start-first", deploy)
 	if err != nil {
 		return nil, err
 	}
-	replace, err := p.newBehindCaddy(ctx, "replace", "replace", deploy)
+	stopFirst, err := p.newBehindCaddy(ctx, "stop-first", "stop-first", deploy)
 	if err != nil {
 		return nil, err
 	}
-	if err := alternate(ctx, p, rounds, compose.round(ctx), surge.round(ctx), replace.round(ctx)); err != nil {
+	if err := alternate(ctx, p, rounds, compose.round(ctx), startFirst.round(ctx), stopFirst.round(ctx)); err != nil {
 		return nil, err
 	}
 	const load = "replaced under 500 requests a second against up, "
 	rows := []row{
-		{name: load + "surge: dropped", compose: compose.dropped(), slipway: surge.dropped(), limit: "0 of 100000"},
-		against(load+"surge: gap", "s", compose.gaps, surge.gaps, 0),
-		{name: load + "replace: dropped", compose: compose.dropped(), slipway: replace.dropped()},
-		against(load+"replace: gap", "s", compose.gaps, replace.gaps, 0),
-		within(load+"replace: gap less the service's own start", "s", compose.rests, replace.rests, 0.5),
-		against(load+"replace: no container", "s", compose.downs, replace.downs, 0),
+		{name: load + "start-first: dropped", compose: compose.dropped(), slipway: startFirst.dropped(), limit: "0 of 100000"},
+		against(load+"start-first: gap", "s", compose.gaps, startFirst.gaps, 0),
+		{name: load + "stop-first: dropped", compose: compose.dropped(), slipway: stopFirst.dropped()},
+		against(load+"stop-first: gap", "s", compose.gaps, stopFirst.gaps, 0),
+		within(load+"stop-first: gap less the service's own start", "s", compose.rests, stopFirst.rests, 0.5),
+		against(load+"stop-first: no container", "s", compose.downs, stopFirst.downs, 0),
 	}
 	switch {
-	case surge.total.dropped > 0:
+	case startFirst.total.dropped > 0:
 		rows[0].met = met(false)
-	case surge.total.sent >= 100_000:
+	case startFirst.total.sent >= 100_000:
 		rows[0].met = met(true)
 	default:
 		rows[0].met = "too few rounds"
 	}
-	for _, b := range []*behindCaddy{compose, surge, replace} {
+	for _, b := range []*behindCaddy{compose, startFirst, stopFirst} {
 		if b.total.first != "" {
 			p.console.Line(console.Note, b.name, "the first request that was dropped: "+b.total.first, 0)
 		}

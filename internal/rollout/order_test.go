@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -21,7 +22,7 @@ volumes: {data: {}}
 `, keys)).Services["s"]
 }
 
-func TestTheMethodComesFromTheServiceAndItsContainers(t *testing.T) {
+func TestTheOrderComesFromTheServiceAndItsContainers(t *testing.T) {
 	there := []compose.Container{{Service: "s", Status: "running"}}
 	writing := []compose.Container{{Service: "s", Status: "running", Mounts: []compose.Mount{{Type: "volume", Name: "anonymous", Target: "/data", Write: true}}}}
 	reading := []compose.Container{{Service: "s", Status: "running", Mounts: []compose.Mount{
@@ -31,47 +32,39 @@ func TestTheMethodComesFromTheServiceAndItsContainers(t *testing.T) {
 		name       string
 		keys       string
 		containers []compose.Container
-		want       Method
+		want       Order
 		refused    string
 	}{
-		{"stateless", ``, there, Surge, ""},
+		{"stateless", ``, there, StartFirst, ""},
 		{"nothing there", ``, nil, Start, ""},
-		{"container_name", `container_name: edge`, there, Replace, ""},
-		{"fixed port", `ports: ["80:80"]`, there, Replace, ""},
-		{"port that the engine chooses", `ports: ["80"]`, there, Surge, ""},
-		{"range of ports", `ports: ["8000-8010:80"]`, there, Surge, ""},
-		{"one-shot", `restart: "no", labels: {slipway.job: ""}`, there, Replace, ""},
-		{"named volume", `volumes: ["data:/d"]`, there, Replace, ""},
-		{"volume to read", `volumes: ["data:/d:ro"]`, there, Surge, ""},
-		{"writable directory", `volumes: ["./d:/d"]`, there, Replace, ""},
-		{"tmpfs", `volumes: [{type: tmpfs, target: /d}]`, there, Surge, ""},
-		{"volume of the image", ``, writing, Replace, ""},
-		{"a volume that is read, a folder that is no longer written to", ``, reading, Surge, ""},
-		{"host network", `network_mode: host`, there, Replace, ""},
-		{"shared network", `network_mode: "service:vpn"`, there, Replace, ""},
-		{"fixed address", `networks: {a: null, b: {ipv4_address: 10.0.0.2}}`, there, Replace, ""},
-		{"mac address", `mac_address: "02:42:ac:11:65:43"`, there, Replace, ""},
-		{"label replace", `labels: {slipway.rollout: replace}`, there, Replace, ""},
-		{"label surge over a volume", `labels: {slipway.rollout: surge}, volumes: ["data:/d"]`, writing, Surge, ""},
-		{"label surge, nothing there", `labels: {slipway.rollout: surge}`, nil, Start, ""},
-		{"label surge over a fixed port", `labels: {slipway.rollout: surge}, ports: ["80:80"]`, nil, "",
-			`label slipway.rollout: a second container cannot start beside the first: host port 80 can be taken once only`},
-		{"label surge over container_name", `labels: {slipway.rollout: surge}, container_name: edge`, there, "",
-			`label slipway.rollout: a second container cannot start beside the first: container_name allows one container only`},
-		{"label with a slip", `labels: {slipway.rollout: serge}`, there, "", `label slipway.rollout: "serge" is neither surge nor replace`},
+		{"container_name", `container_name: edge`, there, StopFirst, ""},
+		{"fixed port", `ports: ["80:80"]`, there, StopFirst, ""},
+		{"port that the engine chooses", `ports: ["80"]`, there, StartFirst, ""},
+		{"range of ports", `ports: ["8000-8010:80"]`, there, StartFirst, ""},
+		{"one-shot", `restart: "no", labels: {slipway.job: ""}`, there, StopFirst, ""},
+		{"named volume", `volumes: ["data:/d"]`, there, StopFirst, ""},
+		{"volume to read", `volumes: ["data:/d:ro"]`, there, StartFirst, ""},
+		{"writable directory", `volumes: ["./d:/d"]`, there, StopFirst, ""},
+		{"tmpfs", `volumes: [{type: tmpfs, target: /d}]`, there, StartFirst, ""},
+		{"volume of the image", ``, writing, StopFirst, ""},
+		{"a volume that is read, a folder that is no longer written to", ``, reading, StartFirst, ""},
+		{"host network", `network_mode: host`, there, StopFirst, ""},
+		{"shared network", `network_mode: "service:vpn"`, there, StopFirst, ""},
+		{"fixed address", `networks: {a: null, b: {ipv4_address: 10.0.0.2}}`, there, StopFirst, ""},
+		{"mac address", `mac_address: "02:42:ac:11:65:43"`, there, StopFirst, ""},
+		{"the label that said it once", `labels: {slipway.rollout: surge}`, there, "",
+			`label slipway.rollout no longer means anything: write deploy.update_config.order: start-first or stop-first`},
 
-		{"C4 stop-first", `deploy: {update_config: {order: stop-first}}`, there, Replace, ""},
+		{"C4 stop-first", `deploy: {update_config: {order: stop-first}}`, there, StopFirst, ""},
 		{"C4 stop-first, nothing there", `deploy: {update_config: {order: stop-first}}`, nil, Start, ""},
-		{"C4 start-first over a volume", `deploy: {update_config: {order: start-first}}, volumes: ["data:/d"]`, writing, Surge, ""},
-		{"C4 update_config without an order", `deploy: {update_config: {parallelism: 1}}`, there, Surge, ""},
+		{"C4 start-first, nothing there", `deploy: {update_config: {order: start-first}}`, nil, Start, ""},
+		{"C4 start-first over a volume", `deploy: {update_config: {order: start-first}}, volumes: ["data:/d"]`, writing, StartFirst, ""},
+		{"C4 update_config without an order", `deploy: {update_config: {parallelism: 1}}`, there, StartFirst, ""},
+		{"C4 start-first over container_name", `deploy: {update_config: {order: start-first}}, container_name: edge`, there, "",
+			`deploy.update_config.order: start-first: a second container cannot start beside the first: container_name allows one container only`},
 		{"C4 start-first over a fixed port", `deploy: {update_config: {order: start-first}}, ports: ["80:80"]`, there, "",
 			`deploy.update_config.order: start-first: a second container cannot start beside the first: host port 80 can be taken once only`},
-		{"C4 stop-first and label replace", `deploy: {update_config: {order: stop-first}}, labels: {slipway.rollout: replace}`, there, Replace, ""},
-		{"C4 stop-first and label surge", `deploy: {update_config: {order: stop-first}}, labels: {slipway.rollout: surge}`, there, "",
-			`label slipway.rollout: surge contradicts deploy.update_config.order: stop-first`},
-		{"C4 start-first and label replace, nothing there", `deploy: {update_config: {order: start-first}}, labels: {slipway.rollout: replace}`, nil, "",
-			`label slipway.rollout: replace contradicts deploy.update_config.order: start-first`},
-		{"pre_start hook", `pre_start: [{image: y, command: [a]}]`, there, Replace, ""},
+		{"pre_start hook", `pre_start: [{image: y, command: [a]}]`, there, StopFirst, ""},
 		{"pre_start hook and start-first", `pre_start: [{image: y, command: [a]}], deploy: {update_config: {order: start-first}}`, there, "",
 			`deploy.update_config.order: start-first: a second container cannot start beside the first: ` +
 				`Compose runs no pre_start hook for a container that it adds beside a running one`},
@@ -127,5 +120,19 @@ func TestNoTwoServicesShareAStepName(t *testing.T) {
 	}
 	if StepName("node-exporter") != "rollout.node-exporter" {
 		t.Error("a plain name is not kept")
+	}
+}
+
+func TestHowManyAreReplacedAtATime(t *testing.T) {
+	for keys, want := range map[string][2]int{ // start-first, stop-first
+		``: {math.MaxInt, 1},
+		`deploy: {update_config: {order: start-first}}`: {math.MaxInt, 1},
+		`deploy: {update_config: {parallelism: 2}}`:     {2, 2},
+		`deploy: {update_config: {parallelism: 0}}`:     {math.MaxInt, math.MaxInt},
+	} {
+		s := serviceOf(t, keys)
+		if got := [2]int{parallelism(s, StartFirst), parallelism(s, StopFirst)}; got != want {
+			t.Errorf("%s: %v, want %v", keys, got, want)
+		}
 	}
 }

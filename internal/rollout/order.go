@@ -3,87 +3,95 @@ package rollout
 import (
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"slipway/internal/compose"
 )
 
-// MethodLabel on a service overrides how it is replaced: surge or replace.
-const MethodLabel = "slipway.rollout"
+// goneLabel is how a service said its order before Compose's own key did.
+const goneLabel = "slipway.rollout"
 
-// Method is a way to bring a service to its target.
-type Method string
+// Order is in which order a service's containers are replaced.
+type Order string
 
-// The methods.
+// The orders: Start, and those of deploy.update_config.order in the Compose specification.
 const (
-	Start   Method = "start"   // there is nothing yet
-	Replace Method = "replace" // the old container stops before the new one starts
-	Surge   Method = "surge"   // the new container is ready before the old one stops
+	Start      Order = "start"       // there is nothing yet
+	StopFirst  Order = "stop-first"  // the old container stops before the new one starts
+	StartFirst Order = "start-first" // the new container is ready before the old one stops
 )
 
-// The orders of deploy.update_config in the Compose specification.
-const (
-	startFirst = "start-first"
-	stopFirst  = "stop-first"
-)
-
-// Choose picks the method for a service: that of deploy.update_config.order or of the label where they say one. Else stateless
-// services that can have a second container beside the first surge; services that write to volumes are replaced, for two of
-// them at once on the same data are a risk nobody asked for.
-func Choose(service compose.Service, containers []compose.Container) (Method, error) {
-	wish, said, err := wished(service)
+// Choose picks the order for a service: that of deploy.update_config.order where it says one. Else stateless services that can
+// have a second container beside the first start it first; services that write to volumes stop first, for two of them at once
+// on the same data are a risk nobody asked for.
+func Choose(service compose.Service, containers []compose.Container) (Order, error) {
+	wish, err := wished(service)
 	if err != nil {
 		return "", err
 	}
 	found := Of(service.Name, containers)
 	against := obstacle(service)
+	const said = "deploy.update_config.order: start-first"
 	switch {
-	case wish == Surge && against.absolute:
+	case wish == StartFirst && against.absolute:
 		return "", fmt.Errorf("%s: a second container cannot start beside the first: %s", said, against.why)
-	case wish == Surge && anonymous(found) != "":
+	case wish == StartFirst && anonymous(found) != "":
 		return "", fmt.Errorf("%s: the data in %s would be left behind: only the container that takes the old one's place gets its anonymous volume; give it a name under volumes", said, anonymous(found))
 	case len(found) == 0:
 		return Start, nil
 	case wish != "":
 		return wish, nil
 	case against.why != "" || writes(found):
-		return Replace, nil
+		return StopFirst, nil
 	}
-	return Surge, nil
+	return StartFirst, nil
 }
 
-// wished is the method that the files ask for, and where; empty where they do not.
-func wished(service compose.Service) (wish Method, said string, err error) {
-	if deploy := service.Deploy; deploy != nil && deploy.UpdateConfig != nil && deploy.UpdateConfig.Order != "" {
-		order := deploy.UpdateConfig.Order
-		said = "deploy.update_config.order: " + order
-		switch order {
-		case startFirst:
-			wish = Surge
-		case stopFirst:
-			wish = Replace
-		default:
-			return "", said, fmt.Errorf("deploy.update_config.order: %q is neither %s nor %s", order, startFirst, stopFirst)
-		}
+// wished is the order that the files ask for; empty where they do not.
+func wished(service compose.Service) (Order, error) {
+	if _, labelled := service.Labels[goneLabel]; labelled {
+		return "", fmt.Errorf("label %s no longer means anything: write deploy.update_config.order: %s or %s", goneLabel, StartFirst, StopFirst)
 	}
-	label, labelled := service.Labels[MethodLabel]
-	switch {
-	case !labelled:
-		return wish, said, nil
-	case label != string(Surge) && label != string(Replace):
-		return "", said, fmt.Errorf("label %s: %q is neither %s nor %s", MethodLabel, label, Surge, Replace)
-	case wish != "" && wish != Method(label):
-		return "", said, fmt.Errorf("label %s: %s contradicts %s", MethodLabel, label, said)
+	switch order := Order(updateConfig(service).Order); order {
+	case "", StartFirst, StopFirst:
+		return order, nil
+	default:
+		return "", fmt.Errorf("deploy.update_config.order: %q is neither %s nor %s", order, StartFirst, StopFirst)
 	}
-	return Method(label), "label " + MethodLabel, nil
 }
 
 // StartsFirst reports whether the files want a service's new container to start before the old one stops.
 func StartsFirst(service compose.Service) bool {
-	wish, _, err := wished(service)
-	return err == nil && wish == Surge
+	wish, err := wished(service)
+	return err == nil && wish == StartFirst
+}
+
+// parallelism is how many containers of a service are replaced at a time: what deploy.update_config.parallelism says, where 0 is
+// all of them. Without it, all where nobody has to stop for it, and else one after the other.
+func parallelism(service compose.Service, order Order) int {
+	n := 0
+	if order == StopFirst {
+		n = 1
+	}
+	if config := updateConfig(service); config.Parallelism != nil {
+		n = int(min(*config.Parallelism, math.MaxInt32)) //nolint:gosec // it fits now
+	}
+	if n == 0 {
+		return math.MaxInt
+	}
+	return n
+}
+
+func updateConfig(service compose.Service) types.UpdateConfig {
+	if service.Deploy == nil || service.Deploy.UpdateConfig == nil {
+		return types.UpdateConfig{}
+	}
+	return *service.Deploy.UpdateConfig
 }
 
 // writes tells whether containers write to volumes, those too that only their image declares.
@@ -113,7 +121,7 @@ func isAnonymous(m compose.Mount) bool {
 	return m.Type == "volume" && m.Write && anonymousName.MatchString(m.Name)
 }
 
-// hindrance is why a service does not surge by itself; an absolute one cannot be overridden.
+// hindrance is why a service does not start first by itself; an absolute one cannot be overridden.
 type hindrance struct {
 	why      string
 	absolute bool

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // deployed is a world with containers that a deployment made.
@@ -19,7 +21,7 @@ func deployed(t *testing.T, w *world) (*world, *Origins) {
 	return w, origins
 }
 
-func TestSurgeStopsNoContainerBeforeItsSuccessorIsReady(t *testing.T) {
+func TestStartFirstStopsNoContainerBeforeItsSuccessorIsReady(t *testing.T) {
 	w, origins := deployed(t, newWorld(stateless(3)))
 	w.image = "sha256:2"
 	result, err := w.deploy(t, origins)
@@ -30,6 +32,21 @@ func TestSurgeStopsNoContainerBeforeItsSuccessorIsReady(t *testing.T) {
 		t.Errorf("%d containers served at least, want 3", w.floor)
 	}
 	if want := []string{"beside", "retire", "retire", "retire"}; !slices.Equal(w.acts, want) {
+		t.Errorf("acts %q, want %q", w.acts, want)
+	}
+	w.check(t)
+}
+
+func TestReplicasThatStartFirstAreReplacedAFewAtATimeWhereTheFilesSaySo(t *testing.T) {
+	w, origins := deployed(t, newWorld(stateless(3)))
+	two := uint64(2)
+	w.service.Deploy = &types.DeployConfig{UpdateConfig: &types.UpdateConfig{Parallelism: &two}}
+	w.image = "sha256:2"
+	result, err := w.deploy(t, origins)
+	if err != nil || result != "3 replaced, none before its successor was ready" || w.floor != 3 {
+		t.Errorf("result %q, error %v, %d served at least", result, err, w.floor)
+	}
+	if want := []string{"beside", "retire", "retire", "beside", "retire"}; !slices.Equal(w.acts, want) {
 		t.Errorf("acts %q, want %q", w.acts, want)
 	}
 	w.check(t)

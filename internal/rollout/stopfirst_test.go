@@ -3,8 +3,13 @@ package rollout
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
 
 	"slipway/internal/compose"
 )
@@ -116,5 +121,67 @@ func TestAServiceFollowsTheContainerItHangsOn(t *testing.T) {
 	result, err := Service(t.Context(), acts, origins, w.target())
 	if err != nil || result != "1 replaced" {
 		t.Errorf("with a new container of tunnel: result %q, error %v", result, err)
+	}
+}
+
+func TestReplicasThatStopFirstAreReplacedAFewAtATime(t *testing.T) {
+	for name, c := range map[string]struct {
+		parallelism, floor int
+		acts               []string
+		result             string
+	}{
+		"one by one":  {1, 2, []string{"retire", "beside", "retire", "beside", "retire", "beside"}, "3 replaced, 1 at a time"},
+		"two by two":  {2, 1, []string{"retire", "retire", "beside", "retire", "beside"}, "3 replaced, 2 at a time"},
+		"all at once": {0, 0, []string{"renew"}, "3 replaced"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, origins := deployed(t, newWorld(stateful(3)))
+			w.service.Deploy.UpdateConfig.Parallelism = new(uint64)
+			*w.service.Deploy.UpdateConfig.Parallelism = uint64(c.parallelism)
+			w.image = "sha256:2"
+			result, err := w.deploy(t, origins)
+			if err != nil || result != c.result || !slices.Equal(w.acts, c.acts) || w.floor != c.floor {
+				t.Errorf("result %q, error %v, acts %q, %d served at least", result, err, w.acts, w.floor)
+			}
+			w.check(t)
+		})
+	}
+}
+
+func TestAReplicaThatFailsLeavesTheOthersInPeace(t *testing.T) {
+	w, origins := deployed(t, newWorld(stateful(3)))
+	w.image = "sha256:2"
+	w.sick = func(b *box) error {
+		if b.ImageID == "sha256:2" {
+			return errors.New(`service "backend": exited (1)`)
+		}
+		return nil
+	}
+	_, err := w.deploy(t, origins)
+	const want = `2 of 3 containers were not replaced and still run: service "backend": exited (1)`
+	if fmt.Sprint(err) != want || w.serving() != 2 {
+		t.Errorf("error %v, %d serve", err, w.serving())
+	}
+	// The way back: what never got well goes first.
+	w.image, w.sick = "sha256:1", nil
+	if _, err := w.deploy(t, origins); err != nil || w.floor != 2 {
+		t.Errorf("error %v, %d served at least", err, w.floor)
+	}
+	w.check(t)
+}
+
+func TestBetweenTwoBatchesADelayIsWaitedFor(t *testing.T) {
+	for name, service := range map[string]compose.Service{"start-first": stateless(3), "stop-first": stateful(3)} {
+		synctest.Test(t, func(t *testing.T) {
+			w, origins := deployed(t, newWorld(service))
+			one := uint64(1)
+			w.service.Deploy = &types.DeployConfig{UpdateConfig: &types.UpdateConfig{Order: name, Parallelism: &one, Delay: types.Duration(10 * time.Second)}}
+			w.image = "sha256:2"
+			begin := time.Now()
+			if _, err := w.deploy(t, origins); err != nil || time.Since(begin) != 20*time.Second {
+				t.Errorf("%s: after %s, error %v", name, time.Since(begin), err)
+			}
+			w.check(t)
+		})
 	}
 }
