@@ -172,6 +172,7 @@ of_backup() {
 
 step_migrate() {
     (($# == 1)) || usage_error "migrate needs one JOB"
+    jobs_as_services
     run_job "$1"
 }
 
@@ -349,6 +350,7 @@ step_down() {
 migrate_all() {
     local job jobs list older limit
     local -a databases
+    jobs_as_services
     jobs=$(job_names)
     for job in $jobs; do
         list=$(needs "$job")

@@ -7,6 +7,8 @@
 # COMPOSE_PROFILES). A caller that sets COMPOSE_FILE has decided; otherwise they
 # are derived from DESTINATION and STACK_DIR, for use by hand.
 
+JOBS_ARE_SERVICES=
+
 # select_project: sets and exports Compose's variables.
 select_project() {
     [[ -n ${COMPOSE_FILE:-} ]] || derive_files
@@ -191,13 +193,16 @@ model_with_jobs() {
 # jobs, by one more compose file. Compose 5.6 does nothing with a job but run it: build
 # and pull do not know its name, and what only a job names is in no project. Its volume
 # is then one of the whole engine's, a folder is mounted for its secret, and it cannot
-# start in its network. A job that its own profile switches off stays off.
+# start in its network. A job that its own profile switches off stays off. Said once, it
+# holds for the subshells, too.
 jobs_as_services() {
     local jobs dir
+    [[ -z $JOBS_ARE_SERVICES ]] || return 0
     jobs=$(ask_compose config --no-interpolate --format json | jq --compact-output '
         (env.COMPOSE_PROFILES // "" | split(",")) as $on | .jobs // {} |
         map_values(select(.profiles // [] | . == [] or . - $on != . or ($on | index("*"))) |
             .profiles = ["jobs"] | .["x-job"] = true | del(.triggers, .name)) | select(. != {})') || return
+    JOBS_ARE_SERVICES=yes
     [[ -n $jobs ]] || return 0
     dir=$(state_dir) || return
     (umask 077 && printf '{"services": %s, "jobs": !reset null}\n' "$jobs" >"$dir/jobs.yaml") || return
