@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"slipway/checkpoints"
 )
@@ -37,6 +38,7 @@ type fault struct {
 	Stdout, Stderr string
 	Code           int
 	Interrupt      bool // the operator presses Ctrl-C meanwhile, and docker goes on until it is told to end
+	Again          bool // and presses it again and again, until the target is gone
 }
 
 // errNotFound is what docker answers about an object that is not there.
@@ -87,6 +89,12 @@ func (f fault) play() int {
 		if err := interruptHolder(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 99
+		}
+		for f.Again {
+			time.Sleep(100 * time.Millisecond)
+			if errors.Is(interruptHolder(), syscall.ESRCH) {
+				return 130
+			}
 		}
 		<-told
 		return 130
