@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// TestTenKillsAtRandomInstantsLoseNothing is the short form of the series in soak_test.go.
-func TestTenKillsAtRandomInstantsLoseNothing(t *testing.T) {
+// TestThreeKillsAtRandomInstantsLoseNothing is the short form of the series in soak_test.go.
+func TestThreeKillsAtRandomInstantsLoseNothing(t *testing.T) {
 	t.Parallel()
-	kills(t, 10)
+	kills(t, 3)
 }
 
 // kills kills deployments with changing inputs at random instants. After each one the state can be read and tells what is

@@ -20,6 +20,14 @@ func TestABackupOrARestoreThatIsKilledAtTwentyInstantsIsAllOrNothing(t *testing.
 	killedBackups(t, 20)
 }
 
+// TestCasesH2AndH3EveryMajorIsBackedUpAndRestoredOnANewServer has the servers of Debian 11 to testing.
+func TestCasesH2AndH3EveryMajorIsBackedUpAndRestoredOnANewServer(t *testing.T) {
+	restoredAnew(t, "13", "15", "17", "18")
+}
+
+// TestAPostgreSQLWithAMillionRowsIsUpgraded is the size that a check of the rows must bear.
+func TestAPostgreSQLWithAMillionRowsIsUpgraded(t *testing.T) { upgraded(t, 1_000_000) }
+
 // TestCaseH1ThirtyFailingDeploymentsAndTwentyFailingRestoresKeepTheGoodBackup is the case as it is written.
 func TestCaseH1ThirtyFailingDeploymentsAndTwentyFailingRestoresKeepTheGoodBackup(t *testing.T) {
 	failing(t, 30, 20)

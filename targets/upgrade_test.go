@@ -3,6 +3,7 @@
 package targets_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +31,10 @@ func (d *demo) psql(database, sql string) string {
 
 const sumOfAll = "SELECT count(*), sum(hashtext(t::text)) FROM readings t"
 
-func TestAPostgreSQLIsUpgradedIntoANewVolumeAndTheOldOneStays(t *testing.T) {
+func TestAPostgreSQLIsUpgradedIntoANewVolumeAndTheOldOneStays(t *testing.T) { upgraded(t, 50_000) }
+
+// upgraded takes a server with so many rows from 15 over 17 to 18, and goes back.
+func upgraded(t *testing.T, rows int) {
 	d := newDemo(t, nil)
 	d.databases("postgres:15", "postgres:17", "postgres:18")
 	d.image("demo:1")
@@ -38,7 +42,7 @@ func TestAPostgreSQLIsUpgradedIntoANewVolumeAndTheOldOneStays(t *testing.T) {
 	d.deploy(0, patient)
 	for _, sql := range []string{
 		"CREATE ROLE report LOGIN PASSWORD 'secret'", "CREATE DATABASE second OWNER report", "ALTER SYSTEM SET work_mem = '7MB'",
-		"CREATE TABLE readings AS SELECT id, md5(id::text) AS value FROM generate_series(1, 1000000) id", "GRANT SELECT ON readings TO report",
+		fmt.Sprintf("CREATE TABLE readings AS SELECT id, md5(id::text) AS value FROM generate_series(1, %d) id", rows), "GRANT SELECT ON readings TO report",
 	} {
 		d.psql("shop", sql)
 	}
@@ -58,7 +62,7 @@ func TestAPostgreSQLIsUpgradedIntoANewVolumeAndTheOldOneStays(t *testing.T) {
 		if got := d.psql("second", `SELECT one FROM "Odd Name"`) + d.psql("shop", "SHOW work_mem"); got != "17MB" {
 			t.Errorf("with %s, the second database and the setting are %q", server, got)
 		}
-		if got := d.docker("exec", "-e", "PGPASSWORD=secret", d.project+"-db-1", "psql", "-h", "127.0.0.1", "-U", "report", "-d", "shop", "-Atc", "SELECT count(*) FROM readings"); got != "1000000\n" {
+		if got := d.docker("exec", "-e", "PGPASSWORD=secret", d.project+"-db-1", "psql", "-h", "127.0.0.1", "-U", "report", "-d", "shop", "-Atc", "SELECT count(*) FROM readings"); got != fmt.Sprintln(rows) {
 			t.Errorf("with %s, the role reads %q", server, got)
 		}
 		if d.ids()["web"] != web {
@@ -74,7 +78,7 @@ func TestAPostgreSQLIsUpgradedIntoANewVolumeAndTheOldOneStays(t *testing.T) {
 	d.upgradable("postgres:17", "data17", postgresData)
 	d.refused("the data of container @P-db-1, in volume @P_data, is of PostgreSQL 15", "upgrade db")
 	got := d.mage("upgrade", "db")
-	if got.code != 0 || !strings.Contains(got.stderr, "PostgreSQL 15 to 17: 2 tables with 1000001 rows are alike") || !strings.Contains(got.stderr, "volume "+d.project+"_data, as it was") {
+	if got.code != 0 || !strings.Contains(got.stderr, fmt.Sprintf("PostgreSQL 15 to 17: 2 tables with %d rows are alike", rows+1)) || !strings.Contains(got.stderr, "volume "+d.project+"_data, as it was") {
 		t.Fatalf("upgrade: %s", got)
 	}
 	holds("17.")
