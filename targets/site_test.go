@@ -61,6 +61,7 @@ func undeployed(t *testing.T) *site {
 		"BACKEND_PORT": strconv.Itoa(s.backend), "FRONTEND_PORT": strconv.Itoa(s.frontend),
 	}
 	s.dir = checkout(t)
+	s.edit("stack/docker-compose.yml", "pids_limit: 128\n", "pids_limit: 128\n  deploy: {update_config: {monitor: 1s}}\n") // not 5 s in every test
 	return s
 }
 
