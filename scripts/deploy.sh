@@ -16,6 +16,8 @@ HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 source "$HERE/lib/output.sh"
 # shellcheck source=lib/compose.sh
 source "$HERE/lib/compose.sh"
+# shellcheck source=lib/hooks.sh
+source "$HERE/lib/hooks.sh"
 # shellcheck source=lib/state.sh
 source "$HERE/lib/state.sh"
 # shellcheck source=lib/lock.sh
@@ -48,6 +50,7 @@ Deploys the stack in eight steps, or does one step.
   build [SERVICE…]         build images
   start SERVICE…           start services that are down; touch none that runs
   stop SERVICE…            stop services, keep their containers
+  hooks SERVICE CONTAINER…  run the pre_stop hooks of a service in its containers
   halt CONTAINER…          stop containers, keep them
   aside CONTAINER…         give containers other names, so that theirs are free
   backup FILE KIND SERVICE [ABOUT]   write a checked copy of a database
@@ -125,7 +128,11 @@ step_stop() {
     docker compose stop "$@" >&2
 }
 
-# Without the pre_stop hooks that Compose runs at its own stop and not when it replaces.
+step_hooks() {
+    (($# > 1)) || usage_error "hooks needs a SERVICE and its CONTAINERs"
+    pre_stop "$@"
+}
+
 step_halt() {
     (($# > 0)) || usage_error "halt needs a CONTAINER"
     docker stop "$@" >/dev/null
@@ -406,7 +413,7 @@ main() {
     STEP=
     if (($# > 0)) && [[ $1 != -* ]]; then
         case $1 in
-            rehearse | pull | build | start | stop | halt | aside | backup | check | restore | upgrade | migrate | up | renew | unlink | reload | beside | retire | version | cleanup | down) ;;
+            rehearse | pull | build | start | stop | hooks | halt | aside | backup | check | restore | upgrade | migrate | up | renew | unlink | reload | beside | retire | version | cleanup | down) ;;
             *) usage_error "there is no step \"$1\"" ;;
         esac
         STEP=$1

@@ -163,7 +163,7 @@ func (s *session) clearWay(ctx context.Context, v *view, stage rollout.Stage) er
 	for _, line := range stage.Way() {
 		s.console.Line(console.Note, "rollout", line, 0)
 	}
-	if err := rollout.Clear(ctx, s.acts(), stage); err != nil || len(stage.Way()) == 0 {
+	if err := rollout.Clear(ctx, s.acts(), v.model, stage); err != nil || len(stage.Way()) == 0 {
 		return err
 	}
 	var err error

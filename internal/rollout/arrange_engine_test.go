@@ -48,7 +48,7 @@ func (s *stand) rollOut(prune bool) ([]Stage, error) {
 			}
 			targets = append(targets, Target{Service: model.Services[name], Image: images[s.image], Inputs: inputs, Attached: attached})
 		}
-		if err := Clear(ctx, s.acts(), stage); err != nil {
+		if err := Clear(ctx, s.acts(), model, stage); err != nil {
 			return stages, err
 		}
 		if err := StartAll(ctx, s.acts(), s.origins, targets); err != nil {

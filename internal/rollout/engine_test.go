@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -76,6 +78,26 @@ func TestOnTheEngineThreeReplicasOverOneFolderNeverAllGoDown(t *testing.T) {
 	after := ids(s.containers())
 	if least != 2 || len(after) != 3 || slices.ContainsFunc(after, func(id string) bool { return slices.Contains(before, id) }) {
 		t.Errorf("%d ran at least; before %q, after %q", least, before, after)
+	}
+}
+
+// What a hook says, it says in the container that is about to stop, with what its definition gives it.
+func TestOnTheEngineHooksRunBeforeAContainerIsReplacedInEveryOrder(t *testing.T) {
+	for order, keys := range map[string]string{
+		"start-first": `, deploy: {update_config: {order: start-first}}`, "stop-first": ``, "one by one": `, deploy: {replicas: 2}`,
+	} {
+		t.Run(order, func(t *testing.T) {
+			t.Parallel()
+			s := newStand(t, `volumes: ["./data:/data"], pre_stop: [{command: [/server, say, "a b$$c"], environment: {WORD: "it's $$1"}}]`+keys)
+			s.mustDeploy("backend")
+			count := len(s.containers())
+			s.release("2")
+			s.mustDeploy("backend")
+			said, err := os.ReadFile(filepath.Join(s.project.Dir, "data/said"))
+			if want := strings.Repeat("1 it's $1 a b$c\n", count); err != nil || string(said) != want {
+				t.Errorf("said %q, %v, want %q", said, err, want)
+			}
+		})
 	}
 }
 

@@ -165,8 +165,21 @@ func (r *roll) current(c compose.Container) bool {
 	return r.past.of(c) == r.mark && outside(c, r.in) == "" && !astray(r.target.Service, c, r.all)
 }
 
-// retire stops and removes containers, one act each, so that an interruption leaves whole containers.
+// retire stops and removes containers that serve, their pre_stop hooks before it.
 func (r *roll) retire(ctx context.Context, containers []compose.Container) error {
+	for _, c := range containers {
+		if err := preStop(ctx, r.acts, r.target.Service, c); err != nil {
+			return err
+		}
+		if err := r.remove(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove stops and removes containers, one act each, so that an interruption leaves whole containers.
+func (r *roll) remove(ctx context.Context, containers ...compose.Container) error {
 	for _, c := range containers {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("stopped before container %s was retired: %w", short(r.target.Service, c), err)

@@ -19,7 +19,7 @@ func (r *roll) startFirst(ctx context.Context, found []compose.Container) (strin
 	}
 	// What does not run serves nobody, and Compose would start it again with the others.
 	alive, dead := split(found, alive)
-	if err := r.retire(ctx, dead); err != nil {
+	if err := r.remove(ctx, dead...); err != nil {
 		return "", err
 	}
 	keep, old := split(alive, r.current)
@@ -136,7 +136,7 @@ func (r *roll) fallBack(ctx context.Context, fresh, old []compose.Container, cau
 	if ctx.Err() != nil || len(old) == 0 {
 		return cause
 	}
-	if err := r.retire(ctx, fresh); err != nil {
+	if err := r.remove(ctx, fresh...); err != nil {
 		return errors.Join(cause, err)
 	}
 	serving, err := r.serving(ctx, old)

@@ -35,7 +35,9 @@ func (r *roll) stopFirst(ctx context.Context, found []compose.Container) (string
 		// leave a container with the old ones alone.
 		result = fmt.Sprintf("%d replaced", service.Replicas())
 		r.note("replace")
-		err = r.act(ctx, "renew", found)
+		if err = preStop(ctx, r.acts, service, found...); err == nil {
+			err = r.act(ctx, "renew", found)
+		}
 	case len(current) != service.Replicas() || len(unsettled) > 0:
 		// Those of the right version stay, whatever the installed Compose thinks of a hash that another one wrote.
 		result = changed(service.Replicas(), len(settled))
@@ -72,7 +74,10 @@ func (r *roll) stagger(ctx context.Context, current, old []compose.Container) (s
 	slices.SortStableFunc(old, func(a, b compose.Container) int { // what does not serve goes first
 		return cmp.Or(cmp.Compare(serves(a), serves(b)), a.Number-b.Number)
 	})
-	if err := r.retire(ctx, slices.Concat(dead, old[:excess])); err != nil {
+	if err := r.remove(ctx, dead...); err != nil {
+		return "", err
+	}
+	if err := r.retire(ctx, old[:excess]); err != nil {
 		return "", err
 	}
 	old = old[excess:]
@@ -153,7 +158,7 @@ func (r *roll) heal(ctx context.Context, found []compose.Container) ([]compose.C
 		return found, nil
 	}
 	r.note("heal an interrupted recreate")
-	return rest, r.retire(ctx, waste)
+	return rest, r.remove(ctx, waste...)
 }
 
 // changed says in words how a number of containers became another.

@@ -185,3 +185,31 @@ func TestBetweenTwoBatchesADelayIsWaitedFor(t *testing.T) {
 		})
 	}
 }
+
+func TestHooksRunBeforeEachStop(t *testing.T) {
+	hook := []types.ServiceHook{{Command: types.ShellCommand{"drain"}}}
+	for name, c := range map[string]struct {
+		service compose.Service
+		want    []string
+	}{
+		"start-first":         {stateless(2), []string{"beside", "hooks", "retire", "hooks", "retire"}},
+		"stop-first":          {stateful(1), []string{"hooks", "renew"}},
+		"stop-first, several": {stateful(2), []string{"hooks", "retire", "beside", "hooks", "retire", "beside"}},
+	} {
+		w, origins := deployed(t, newWorld(c.service))
+		w.service.PreStop = hook
+		w.image = "sha256:2"
+		if _, err := w.deploy(t, origins); err != nil || !slices.Equal(w.acts, c.want) {
+			t.Errorf("%s: acts %q, error %v, want %q", name, w.acts, err, c.want)
+		}
+	}
+}
+
+func TestANewContainerThatFailedHasNoHooksToRun(t *testing.T) {
+	w, origins := deployed(t, newWorld(stateless(1)))
+	w.service.PreStop = []types.ServiceHook{{Command: types.ShellCommand{"drain"}}}
+	w.image, w.sick = "sha256:2", func(*box) error { return errors.New("sick") }
+	if _, err := w.deploy(t, origins); err == nil || !slices.Equal(w.acts, []string{"beside", "retire"}) {
+		t.Errorf("acts %q, error %v", w.acts, err)
+	}
+}

@@ -10,7 +10,7 @@ import (
 )
 
 // Clear gets out of the way what a stage says. Each act leaves whole containers and can be repeated; volumes stay.
-func Clear(ctx context.Context, acts Acts, stage Stage) error {
+func Clear(ctx context.Context, acts Acts, model *compose.Model, stage Stage) error {
 	if err := Prune(ctx, acts, stage.Remove); err != nil {
 		return err
 	}
@@ -21,6 +21,9 @@ func Clear(ctx context.Context, acts Acts, stage Stage) error {
 	var stopped, aside []string
 	for _, name := range stage.Stop {
 		running, _ := split(Of(name, all), alive)
+		if err := preStop(ctx, acts, model.Services[name], running...); err != nil {
+			return err
+		}
 		stopped = append(stopped, ids(running)...)
 	}
 	for _, name := range stage.Aside {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"slipway/internal/compose"
 )
 
@@ -21,17 +23,28 @@ func told(lines *[]string, containers ...compose.Container) Acts {
 	}
 }
 
+// hooked is a model of services with a pre_stop hook.
+func hooked(names ...string) *compose.Model {
+	model := &compose.Model{Services: map[string]compose.Service{}}
+	for _, name := range names {
+		service := stateless(1)
+		service.Name, service.PreStop = name, []types.ServiceHook{{Command: types.ShellCommand{"drain"}}}
+		model.Services[name] = service
+	}
+	return model
+}
+
 func TestTheWayIsClearedInTheOrderInWhichItCanBe(t *testing.T) {
 	stage := Stage{Remove: []compose.Container{running("old"), running("older")}, Stop: []string{"a", "b"}, Aside: []string{"b"}, Networks: []string{"p_back"}, Services: []string{"a", "b"}}
 	var lines []string
-	if err := Clear(t.Context(), told(&lines, running("a"), running("b"), running("c")), stage); err != nil {
+	if err := Clear(t.Context(), told(&lines, running("a"), running("b"), running("c")), hooked("b"), stage); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"retire old-id", "retire older-id", "halt a-id b-id", "aside b-id", "unlink p_back"}; !slices.Equal(lines, want) {
+	if want := []string{"retire old-id", "retire older-id", "hooks b b-id", "halt a-id b-id", "aside b-id", "unlink p_back"}; !slices.Equal(lines, want) {
 		t.Errorf("%q, want %q", lines, want)
 	}
 	lines = nil
-	if err := Clear(t.Context(), told(&lines), Stage{Services: []string{"a"}}); err != nil || len(lines) > 0 {
+	if err := Clear(t.Context(), told(&lines), hooked(), Stage{Services: []string{"a"}}); err != nil || len(lines) > 0 {
 		t.Errorf("nothing was in the way: %q, %v", lines, err)
 	}
 }
@@ -45,7 +58,7 @@ func TestAnInterruptedClearStopsBetweenActs(t *testing.T) {
 		cancel()
 		return script(ctx, step, args...)
 	}
-	err := Clear(ctx, acts, Stage{Stop: []string{"a"}, Networks: []string{"p_back"}})
+	err := Clear(ctx, acts, hooked(), Stage{Stop: []string{"a"}, Networks: []string{"p_back"}})
 	if !errors.Is(err, context.Canceled) || !slices.Equal(lines, []string{"halt a-id"}) {
 		t.Errorf("%q, %v", lines, err)
 	}

@@ -150,6 +150,7 @@ func (w *world) script(_ context.Context, step string, args ...string) error {
 		w.up(replicas(), func(*box) bool { return true })
 	case "beside":
 		w.up(replicas(), func(*box) bool { return false })
+	case "hooks":
 	case "retire":
 		for _, id := range args {
 			i := slices.IndexFunc(w.boxes, func(b *box) bool { return b.ID == id })

@@ -29,6 +29,11 @@ func main() {
 		_, err = get(http.DefaultClient, "http://127.0.0.1:8080/")
 	case "client":
 		err = client(os.Args[2])
+	case "say": // in /data/said
+		var file *os.File
+		if file, err = os.OpenFile("/data/said", os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600); err == nil {
+			_, err = fmt.Fprintln(file, os.Getenv("VERSION"), os.Getenv("WORD"), os.Args[2])
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
