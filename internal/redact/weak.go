@@ -63,12 +63,14 @@ func isWeak(text string, words map[string]bool) bool {
 }
 
 // isPartOf tells whether a piece of a secret is a part of a word of ordinary output: that of shop-production-x8Kq is, in a
-// project called shop-production.
+// project called shop-production, and so is that of secret-one.
 func isPartOf(words map[string]bool, piece string) bool {
 	piece = strings.ToLower(strings.Trim(piece, " -_./:"))
-	for word := range words {
-		if strings.Contains(word, piece) {
-			return true
+	for _, ordinary := range []map[string]bool{common, words} {
+		for word := range ordinary {
+			if strings.Contains(word, piece) {
+				return true
+			}
 		}
 	}
 	return false

@@ -30,7 +30,7 @@ https://postgres:5432/ and tcp://db:1234
 // common passwords of test stacks, with the names that the stack itself has.
 func redactorOfAStack() *Redactor {
 	r := New()
-	r.Add("postgres", "admin", "test", "secret", "1234", "web", "a", "12345", "changeme", "shop-production", "shop-production-x8KqLm2vTz", "pa$postgres")
+	r.Add("postgres", "admin", "test", "secret", "1234", "web", "a", "12345", "changeme", "shop-production", "shop-production-x8KqLm2vTz", "pa$postgres", "secret-76409")
 	r.Ordinary("Shop-Production", "web", "postgres", "registry/postgres")
 	r.Keys("PIN")
 	return r
