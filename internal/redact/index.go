@@ -2,9 +2,11 @@ package redact
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // index finds pieces of patterns in one pass over a text. Of each pattern it knows a few windows of Shortest bytes, at such
@@ -18,7 +20,7 @@ type index struct {
 	weak     []string
 	words    map[string]bool
 	keys     map[string]bool
-	ends     ends
+	ends     func() *ends // made when a text is looked at that may go on
 }
 
 // reach is how far around a window the texts are compared: beyond it are other windows. It bounds what a secret costs that
@@ -38,19 +40,14 @@ func newIndex(values, words, keys map[string]bool) *index {
 		}
 		eachPattern(value, words, x.add)
 	}
-	for text := range weak {
-		x.weak = append(x.weak, text)
-		x.ends.add(text)
-	}
+	x.weak = slices.Collect(maps.Keys(weak))
+	x.ends = sync.OnceValue(x.allEnds)
 	x.sort()
 	return x
 }
 
 // add takes the windows of a pattern.
 func (x *index) add(p pattern) {
-	if !p.part {
-		x.ends.add(p.text)
-	}
 	p.start = x.size
 	x.patterns = append(x.patterns, p)
 	x.size += len(p.text)
@@ -99,40 +96,6 @@ func isVaried(s string) bool {
 		}
 	}
 	return varied >= Shortest-2
-}
-
-// sort puts the windows in order and leaves out those around which all is the same.
-func (x *index) sort() {
-	slices.Sort(x.places)
-	kept := x.places[:0]
-	for rest := x.places; len(rest) > 0; {
-		n := 1
-		for n < len(rest) && rest[n]>>32 == rest[0]>>32 {
-			n++
-		}
-		same := rest[:n]
-		if n > 1 {
-			slices.SortFunc(same, x.compareAround)
-			same = slices.CompactFunc(same, func(a, b uint64) bool { return x.compareAround(a, b) == 0 })
-		}
-		kept = append(kept, same...)
-		rest = rest[n:]
-	}
-	x.places = kept
-	x.filter = newFilter(len(x.places))
-	for _, place := range x.places {
-		x.filter.add(place)
-	}
-}
-
-// compareAround compares what two windows see of their patterns.
-func (x *index) compareAround(a, b uint64) int {
-	p, at := x.at(a)
-	q, other := x.at(b)
-	left, right := p.text[max(0, at-reach):at], p.text[at:min(len(p.text), at+Shortest+reach)]
-	return cmp.Or(
-		strings.Compare(left, q.text[max(0, other-reach):other]),
-		strings.Compare(right, q.text[other:min(len(q.text), other+Shortest+reach)]))
 }
 
 const windowMask = 1<<(8*Shortest) - 1
@@ -186,7 +149,7 @@ func (x *index) marks(s string, final bool) (marks []bool, end int) {
 		x.find(v.text, mark)
 		x.findWeak(v.text, mark)
 		if !final {
-			end = min(end, v.from(len(v.text)-x.ends.of(v.text)))
+			end = min(end, v.from(len(v.text)-x.ends().of(v.text)))
 		}
 	})
 	return marks, end
@@ -207,75 +170,4 @@ func (x *index) piece(place uint64, text string, start int) (from, to int) {
 		return start, start
 	}
 	return from, to
-}
-
-// filter tells of most windows at once that no pattern has them.
-type filter struct {
-	bits  []uint64
-	shift uint
-}
-
-func newFilter(n int) filter {
-	const each = 16 // bits
-	size := uint(12)
-	for 1<<size < n*each {
-		size++
-	}
-	return filter{make([]uint64, 1<<(size-6)), 64 - size}
-}
-
-func (f filter) add(place uint64) { s := place >> f.shift; f.bits[s>>6] |= 1 << (s & 63) }
-
-func (f filter) has(place uint64) bool {
-	s := place >> f.shift
-	return f.bits[s>>6]&(1<<(s&63)) != 0
-}
-
-// ends tells how much of the end of a text may be the beginning of what is to be hidden.
-type ends struct {
-	texts []string
-	first [256]bool       // the bytes they have
-	pairs [1 << 10]uint64 // and which follow each other
-}
-
-func (e *ends) add(text string) {
-	e.texts = append(e.texts, text)
-	for i := range len(text) {
-		e.first[text[i]] = true
-		if i > 0 {
-			pair := uint(text[i-1])<<8 | uint(text[i])
-			e.pairs[pair>>6] |= 1 << (pair & 63)
-		}
-	}
-}
-
-// of is the length of the longest end of s that is somewhere in the texts; no more than reach, since a longer one is hidden
-// already.
-func (e *ends) of(s string) int {
-	if s == "" || !e.first[s[len(s)-1]] {
-		return 0
-	}
-	most := 1
-	for most < min(len(s), reach) {
-		pair := uint(s[len(s)-most-1])<<8 | uint(s[len(s)-most])
-		if e.pairs[pair>>6]&(1<<(pair&63)) == 0 {
-			break
-		}
-		most++
-	}
-	// If an end of s is in no text, no longer one is.
-	least := 1
-	for least < most {
-		middle := (least + most + 1) / 2
-		if e.has(s[len(s)-middle:]) {
-			least = middle
-		} else {
-			most = middle - 1
-		}
-	}
-	return least
-}
-
-func (e *ends) has(part string) bool {
-	return slices.ContainsFunc(e.texts, func(text string) bool { return strings.Contains(text, part) })
 }

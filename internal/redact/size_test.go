@@ -2,7 +2,9 @@ package redact
 
 import (
 	"crypto/sha256"
+	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -41,6 +43,25 @@ func TestTheIndexGrowsWithTheSecretAndNoFaster(t *testing.T) {
 		if took := after.TotalAlloc - before.TotalAlloc; took > most*uint64(len(secret)) {
 			t.Errorf("%s: %d bytes for a secret of %d", kind, took, len(secret))
 		}
+	}
+}
+
+// TestWindowsAreSortedWhateverTheirHashes one, all the same, or spread.
+func TestWindowsAreSortedWhateverTheirHashes(t *testing.T) {
+	for kind, places := range map[string][]uint64{
+		"none": nil, "one": {7}, "the same": {5, 5, 5}, "close": {3, 2, 1, 1<<33 | 1, 1 << 33}, "far": {math.MaxUint64, 0, 1 << 63, 1},
+	} {
+		got := sorted(slices.Clone(places))
+		if slices.Sort(places); !slices.Equal(got, places) {
+			t.Errorf("%s: %x, want %x", kind, got, places)
+		}
+	}
+	var spread []uint64
+	for at := range 1000 {
+		spread = append(spread, placed(uint64(at/2), at))
+	}
+	if got := sorted(spread); !slices.IsSorted(got) || len(got) != len(spread) {
+		t.Errorf("%d windows, sorted: %v", len(got), slices.IsSorted(got))
 	}
 }
 
