@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"maps"
 	"slices"
 
 	"github.com/compose-spec/compose-go/v2/cli"
@@ -28,7 +27,7 @@ func (p Project) Model(ctx context.Context) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newModel(withoutUnused(project)), nil
+	return modelOf(project), nil
 }
 
 // OwnModel is the same, of files that are all here. It starts no command and asks nobody.
@@ -37,56 +36,14 @@ func (p Project) OwnModel(ctx context.Context) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newModel(withoutUnused(project)), nil
+	return modelOf(project), nil
 }
 
-// withoutUnused leaves out the networks, volumes, secrets, configs and models that nobody uses. The library's own way to do
-// that copies the whole project, and overlooks what only jobs use.
-func withoutUnused(project *types.Project) *types.Project {
-	networks, volumes, secrets, configs, models := used{}, used{}, used{}, used{}, used{}
-	uses := func(c types.ContainerSpec, build *types.BuildConfig) {
-		for key := range c.Networks {
-			networks[key] = true
-		}
-		for _, volume := range c.Volumes {
-			if volume.Type == types.VolumeTypeVolume {
-				volumes[volume.Source] = true
-			}
-		}
-		for _, secret := range c.Secrets {
-			secrets[secret.Source] = true
-		}
-		if build != nil {
-			for _, secret := range build.Secrets {
-				secrets[secret.Source] = true
-			}
-		}
-		for _, config := range c.Configs {
-			configs[config.Source] = true
-		}
-		for key := range c.Models {
-			models[key] = true
-		}
-	}
-	for _, service := range project.Services {
-		uses(service.ContainerSpec, service.Build)
-	}
-	for _, job := range project.Jobs {
-		uses(job.ContainerSpec, job.Build)
-	}
-	keep(project.Networks, networks)
-	keep(project.Volumes, volumes)
-	keep(project.Secrets, secrets)
-	keep(project.Configs, configs)
-	keep(project.Models, models)
-	return project
-}
-
-// used are the keys of what is used.
-type used map[string]bool
-
-func keep[V any](all map[string]V, wanted used) {
-	maps.DeleteFunc(all, func(key string, _ V) bool { return !wanted[key] })
+func modelOf(project *types.Project) *Model {
+	unused := takeUnused(project)
+	model := newModel(project)
+	model.unused = unused
+	return model
 }
 
 // load resolves the project as `docker compose config` does: cmd/compose/config.go of github.com/docker/compose.

@@ -19,6 +19,7 @@ type Model struct {
 	// Root is the checkout: the folder that holds the compose files and whatever belongs to them.
 	Root string
 
+	unused  types.Project // what the files have and nobody uses
 	tracked func() map[string]bool
 }
 

@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,27 +9,32 @@ import (
 )
 
 // EachValue tells every text of the model, with the key that it stands under where the operator chose that: a variable of the
-// environment, a label, an option, the flag before it. Secrets are told by what they hold, as far as the files say it.
+// environment, a label, an option, the flag before it. Secrets are told by what they hold, as far as the files say it. What nobody
+// uses is told, too: a service of a profile that is not active may, and the secret is the same.
 func (m *Model) EachValue(tell func(key, value string)) {
-	for _, secret := range m.Secrets {
-		tell("SECRET", secret.Content)
-		if secret.Environment != "" {
-			tell("SECRET", m.Environment[secret.Environment])
+	for _, project := range []types.Project{*m.Project, m.unused} {
+		for _, secret := range project.Secrets {
+			tell("SECRET", secret.Content)
+			if secret.Environment != "" {
+				tell("SECRET", m.Environment[secret.Environment])
+			}
 		}
+		project.Environment = nil // the operator's own
+		eachValue(reflect.ValueOf(project), "", tell)
 	}
-	project := *m.Project
-	project.Environment = nil // the operator's own
-	eachValue(reflect.ValueOf(project), "", tell)
 }
 
 // SecretFiles are the files that secrets are read from.
 func (m *Model) SecretFiles() []string {
 	var files []string
-	for _, name := range slices.Sorted(maps.Keys(m.Secrets)) {
-		if file := m.Secrets[name].File; file != "" {
-			files = append(files, file)
+	for _, secrets := range []types.Secrets{m.Secrets, m.unused.Secrets} {
+		for _, secret := range secrets {
+			if secret.File != "" {
+				files = append(files, secret.File)
+			}
 		}
 	}
+	slices.Sort(files)
 	return files
 }
 

@@ -40,7 +40,14 @@ services:
     extends: {file: base.yaml, service: base}
 volumes:
   share: {driver_opts: {type: cifs, o: "username=app,password=in-a-volume", device: //nas/x}}
+  unused: {driver_opts: {o: "password=in-an-unused-volume"}}
+networks:
+  unused: {labels: {unused.token: in-an-unused-network}}
+configs:
+  unused: {content: "password = in-an-unused-config"}
 secrets:
+  unused: {environment: UNUSED}
+  unused_file: {file: ./unused.txt}
   given: {environment: LICENCE}
   file: {file: ./secret.txt}
 `
@@ -51,7 +58,7 @@ func TestEveryValueOfTheModelIsTold(t *testing.T) {
 	for name, content := range map[string]string{
 		"compose.yaml": valued, "web.env": "WEB_TOKEN=in-an-env-file\n", "secret.txt": "in a file",
 		"base.yaml": "services: {base: {image: base, environment: {BASE_SECRET: in-what-it-extends}}}\n",
-		".env":      "BASE=https://app:in-a-variable@host\nLICENCE=of-the-env-file\n",
+		".env":      "BASE=https://app:in-a-variable@host\nLICENCE=of-the-env-file\nUNUSED=of-an-unused-secret\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -74,10 +81,17 @@ func TestEveryValueOfTheModelIsTold(t *testing.T) {
 			t.Errorf("%q is not told under %q; there are %q", value, key, got[key])
 		}
 	}
+	for key, value := range map[string]string{
+		"o": "password=in-an-unused-volume", "unused.token": "in-an-unused-network", "": "password = in-an-unused-config", "SECRET": "of-an-unused-secret",
+	} {
+		if !slices.Contains(got[key], value) {
+			t.Errorf("%q, which nobody uses, is not told under %q; there are %q", value, key, got[key])
+		}
+	}
 	if got["token-server"] != nil {
 		t.Errorf("the name of a machine stands for a key: %q", got["token-server"])
 	}
-	if files := model.SecretFiles(); !slices.Equal(files, []string{filepath.Join(dir, "secret.txt")}) {
+	if files := model.SecretFiles(); !slices.Equal(files, []string{filepath.Join(dir, "secret.txt"), filepath.Join(dir, "unused.txt")}) {
 		t.Errorf("secret files: %q", files)
 	}
 }
