@@ -40,6 +40,7 @@ var cases = []benchCase{
 	{"h", "FreshTrack unchanged", 10, freshtrack},
 	{"i", "2,000 services resolved", 5, resolving},
 	{"j", "secrets to be hidden", 30, hiding},
+	{"k", "backups of a large database", 3, backingUp},
 }
 
 // Run measures, from the root of a checkout, and prints the table. A run of all cases with their own numbers of rounds

@@ -48,7 +48,11 @@ func (s *side) mage(ctx context.Context, args ...string) (execution, error) {
 
 // up is Compose's turn.
 func (s *side) up(ctx context.Context, flags ...string) (execution, error) {
-	return execute(ctx, s.dir, s.env(), append([]string{"docker", "compose", "up", "-d"}, flags...)...)
+	return s.compose(ctx, append([]string{"up", "-d"}, flags...)...)
+}
+
+func (s *side) compose(ctx context.Context, args ...string) (execution, error) {
+	return execute(ctx, s.dir, s.env(), append([]string{"docker", "compose"}, args...)...)
 }
 
 // rolledOut is when the rollout, or the one of a service, had its verdict in the last run.

@@ -126,10 +126,14 @@ import (
 )
 
 func init() {
+	var database targets.Database
+	if kind := os.Getenv("BENCH_DATABASE"); kind != "" {
+		database = targets.Database{Kind: kind, Service: "db", Volume: "data"}
+	}
 	targets.Use(targets.Stack{
 		Name:         "bench",
 		Dir:          os.Getenv("BENCH_STACK"),
-		Destinations: []targets.Destination{{Name: "local", Files: []string{"compose.yaml"}, EnvFile: ".env"}},
+		Destinations: []targets.Destination{{Name: "local", Files: []string{"compose.yaml"}, EnvFile: ".env", Database: database}},
 	})
 }
 `
