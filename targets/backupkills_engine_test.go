@@ -95,7 +95,7 @@ func (d *demo) withoutLeftovers(text string) string {
 // TestABackupOnAFullDiskIsNone needs root, for it mounts a small file system.
 func TestABackupOnAFullDiskIsNone(t *testing.T) {
 	d := shop(t, "15")
-	d.state = filepath.Join(smallDisk(t), "state")
+	d.state = filepath.Join(smallDisk(t, "4m"), "state")
 	d.env = []string{"STATE_DIR=" + d.state}
 	d.deploy(0, straight)
 	d.furnish()

@@ -100,7 +100,7 @@ func flippedByte(s *site, results *table) {
 
 // fullDisk moves the state to a small file system and fills that, once before a deployment and once within it.
 func fullDisk(s *site, results *table) {
-	small := smallDisk(s.t)
+	small := smallDisk(s.t, "4m")
 	output(s.t, s.dir, "cp", "-a", s.state+"/.", small)
 	s = s.at(small)
 
@@ -130,13 +130,13 @@ func fullDisk(s *site, results *table) {
 }
 
 // smallDisk is a file system of 4 MB.
-func smallDisk(t *testing.T) string {
+func smallDisk(t *testing.T, size string) string {
 	t.Helper()
 	small := filepath.Join(t.TempDir(), "small")
 	if err := os.Mkdir(small, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mount("slipway-test", small, "tmpfs", 0, "size=4m,mode=0700"); err != nil {
+	if err := syscall.Mount("slipway-test", small, "tmpfs", 0, "size="+size+",mode=0700"); err != nil {
 		t.Fatalf("this test mounts a small file system and needs root: %v", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(small, syscall.MNT_DETACH) })

@@ -28,6 +28,17 @@ func TestCasesH2AndH3EveryMajorIsBackedUpAndRestoredOnANewServer(t *testing.T) {
 // TestAPostgreSQLWithAMillionRowsIsUpgraded is the size that a check of the rows must bear.
 func TestAPostgreSQLWithAMillionRowsIsUpgraded(t *testing.T) { upgraded(t, 1_000_000) }
 
+// TestAnUpgradeThatIsKilledAtTwentyInstantsLosesNothing takes half an hour.
+func TestAnUpgradeThatIsKilledAtTwentyInstantsLosesNothing(t *testing.T) {
+	u := newUpgrade(t, 300_000)
+	var all []string
+	for _, at := range u.instants() {
+		all = append(all, at.name)
+	}
+	u.killed(all...)
+	u.killedWithin(20 - len(all))
+}
+
 // TestCaseH1ThirtyFailingDeploymentsAndTwentyFailingRestoresKeepTheGoodBackup is the case as it is written.
 func TestCaseH1ThirtyFailingDeploymentsAndTwentyFailingRestoresKeepTheGoodBackup(t *testing.T) {
 	failing(t, 30, 20)

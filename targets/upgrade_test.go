@@ -4,13 +4,8 @@ package targets_test
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // upgradable is a stack of PostgreSQL and a service that depends on it, with its data in a volume of this key, mounted at target.
@@ -101,103 +96,4 @@ func upgraded(t *testing.T, rows int) {
 	d.deploy(0, patient)
 	holds("15.")
 	d.settled()
-}
-
-// SIGKILL ends every process of an upgrade at one instant after the other: the old server has all of the data and nobody else writes to
-// its volume; nothing half done can be deployed; what was before can; and another try brings all of it over.
-func TestAnUpgradeThatIsKilledLosesNothingAndBeginsAnew(t *testing.T) {
-	d := newDemo(t, nil)
-	d.databases("postgres:15", "postgres:17")
-	d.image("demo:1")
-	was := func() { d.upgradable("postgres:15", "data", postgresData) }
-	will := func() { d.upgradable("postgres:17", "data17", postgresData) }
-	was()
-	d.deploy(0, patient)
-	d.psql("shop", "CREATE TABLE readings AS SELECT id, md5(id::text) AS value FROM generate_series(1, 300000) id")
-	before := d.psql("shop", sumOfAll)
-	will()
-	volume := func(elem ...string) string { // the new one
-		return filepath.Join(append([]string{"/var/lib/docker/volumes", d.project + "_data17", "_data"}, elem...)...)
-	}
-	if root := strings.TrimSpace(d.docker("info", "--format", "{{.DockerRootDir}}")); root != "/var/lib/docker" {
-		t.Fatalf("the engine keeps its volumes in %s", root)
-	}
-	there := func(path string) func(time.Time) bool { // and not left by the try before
-		return func(since time.Time) bool {
-			info, err := os.Lstat(path)
-			return err == nil && info.ModTime().After(since)
-		}
-	}
-	const filling = ".slipway-upgrade"
-	for _, at := range []struct {
-		name  string
-		holds func(since time.Time) bool
-		then  func() // what the instant after it would have left
-	}{
-		{"the dump is being written", there(filepath.Join(d.state, "upgrades", "db.sql.partial")), nil},
-		{"the new server is being made", there(volume(filling)), nil},
-		{"the dump is being restored", there(volume(filling, "postmaster.pid")), nil},
-		{"the rows are being compared", there(volume(filling, "slipway.upgrade")), nil},
-		{"half of the new data is in its place", there(volume(filling, "slipway.upgrade")), func() {
-			for _, name := range []string{"base", "global", "postgresql.conf"} {
-				if err := os.Rename(volume(filling, name), volume(name)); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}},
-		{"the new data is in its place", there(volume("PG_VERSION")), nil},
-	} {
-		d.killedUpgrade(at.name, at.holds)
-		if at.then != nil {
-			at.then()
-		}
-		if got := d.psql("shop", sumOfAll); got != before {
-			t.Fatalf("killed when %s, the old server has %s, want %s", at.name, got, before)
-		}
-		if writers := strings.Fields(d.docker("ps", "--filter", "volume="+d.project+"_data", "--format", "{{.Names}}")); !slices.Equal(writers, []string{d.project + "-db-1"}) {
-			t.Fatalf("killed when %s, the old volume is that of %q", at.name, writers)
-		}
-		d.refused("service db: its upgrade was cut short, and volume @P_data17 may lack data", "upgrade db")
-	}
-	if got := d.mage("reset"); got.code != 3 || !strings.Contains(got.stderr, "an upgrade of db was cut short") {
-		t.Errorf("a reset takes away what keeps deployments off the new volume: %s", got)
-	}
-	was()
-	d.deploy(0, patient)
-	if !strings.Contains(d.docker("ps", "--format", "{{.Names}}"), d.project+"-web-1") {
-		t.Error("after a deployment of what was before, what depends on the database is not up")
-	}
-	d.psql("shop", "INSERT INTO readings VALUES (0, 'written since')")
-	now := d.psql("shop", sumOfAll)
-	will()
-	if got := d.mage("upgrade", "db"); got.code != 0 {
-		t.Fatalf("another try: %s", got)
-	}
-	if got := d.psql("shop", sumOfAll); got != now {
-		t.Errorf("the new server has %s, want %s", got, now)
-	}
-	d.deploy(0, patient)
-	d.settled()
-}
-
-// killedUpgrade kills every process of an upgrade at an instant.
-func (d *demo) killedUpgrade(name string, holds func(since time.Time) bool) {
-	d.t.Helper()
-	dir, err := demoBinaries()
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	cmd := exec.Command(filepath.Join(dir, "mage"), "upgrade", "db")
-	cmd.Dir, cmd.Env = d.dir, append(os.Environ(), d.env...)
-	run := &started{cmd: cmd}
-	cmd.Stdout, cmd.Stderr = &run.stdout, &run.stderr
-	began := time.Now()
-	if err := cmd.Start(); err != nil {
-		d.t.Fatal(err)
-	}
-	eventually(d.t, 10*time.Minute, name, func() bool { return holds(began) || zombie(cmd.Process.Pid) })
-	killTree(&site{t: d.t, state: d.state})
-	if got := run.wait(); got.code != codeKilled {
-		d.t.Fatalf("not killed when %s: %s", name, got)
-	}
 }

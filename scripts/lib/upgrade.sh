@@ -12,7 +12,7 @@
 # files mount into SERVICE at TARGET, where the new server looks for its data in HOME,
 # from the server in CONTAINER. Prints the tables with their rows.
 upgrade_postgres() {
-    local service=$1 old=$2 target=$3 home=$4 dir dump rows now
+    local service=$1 old=$2 target=$3 home=$4 dir dump rows now code=0
     local -a like
     dir=$(state_dir)/upgrades
     dump=$dir/$service.sql
@@ -23,7 +23,9 @@ upgrade_postgres() {
     in_container "$old" expect_nobody >&2 || fail "$?" "the old server has to be ours alone: what others write now would be lost"
     mapfile -t like < <(in_container "$old" describe_cluster)
     ((${#like[@]} == 5)) || fail 1 "the old server does not say what it is like"
-    (umask 077 && in_container "$old" dump_cluster >"$dump.partial") || fail "$?" "the old server cannot be dumped"
+    (umask 077 && in_container "$old" dump_cluster >"$dump.partial") || code=$?
+    # What is left of it may fill the disk that the state is on.
+    ((code == 0)) || { rm -f -- "$dump.partial" && fail "$code" "the old server cannot be dumped"; }
     sync -- "$dump.partial"
     mv -- "$dump.partial" "$dump"
     rows=$({ in_container "$old" config_of && cat -- "$dump"; } | in_new "$service" fill_cluster "$target" "$home" "${like[@]}") ||
