@@ -78,15 +78,17 @@ func afterBreak(s string, at int) int {
 	return min(next, len(s))
 }
 
-// decode reads the rows, the first digits of each as the rest of something else. Where a row ends stands a zero byte.
+// decode reads the rows, the first digits of each as the rest of something else. A row that has ended does not go on in what follows.
 func (a *alphabet) decode(v view, rows []row, offset int, final bool) view {
 	size := 0
 	for _, r := range rows {
-		size += (r.to-r.from)*a.bits/8 + 1
+		size += (r.to - r.from) * a.bits / 8
 	}
 	b := builder{of: v, text: make([]byte, 0, size), at: make([]span, 0, size)}
+	starts := make([]int, 0, len(rows)+1)
 	end := len(v.text)
 	for _, r := range rows {
+		starts = append(starts, len(b.text))
 		bits, held, first := 0, 0, 0
 		for at := min(r.from+offset, r.to); at < r.to; at++ {
 			digit := a.value[v.text[at]]
@@ -104,12 +106,14 @@ func (a *alphabet) decode(v view, rows []row, offset int, final bool) view {
 				first = at
 			}
 		}
-		switch {
-		case r.to < len(v.text) || final:
-			b.put(0, r.to-1, r.to)
-		case bits > 0:
+		if r.to == len(v.text) && !final && bits > 0 {
 			end = first
 		}
 	}
-	return b.view(end)
+	if rows[len(rows)-1].to < len(v.text) || final {
+		starts = append(starts, len(b.text))
+	}
+	decoded := b.view(end)
+	decoded.starts = starts
+	return decoded
 }

@@ -138,18 +138,22 @@ func (x *index) find(text string, mark func(from, to int)) {
 func (x *index) marks(s string, final bool) (marks []bool, end int) {
 	end = len(s)
 	eachView(s, final, func(v view) {
+		before, last := 0, ""
 		mark := func(from, to int) {
 			if marks == nil {
 				marks = make([]bool, len(s))
 			}
-			for i := v.from(from); i < int(v.span(to-1).to); i++ {
+			for i := v.from(before + from); i < int(v.span(before+to-1).to); i++ {
 				marks[i] = true
 			}
 		}
-		x.find(v.text, mark)
-		x.findWeak(v.text, mark)
+		v.pieces(func(start int, text string) {
+			before, last = start, text
+			x.find(text, mark)
+			x.findWeak(text, mark)
+		})
 		if !final {
-			end = min(end, v.from(len(v.text)-x.ends().of(v.text)))
+			end = min(end, v.from(len(v.text)-x.ends().of(last)))
 		}
 	})
 	return marks, end

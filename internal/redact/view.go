@@ -6,9 +6,24 @@ package redact
 
 // view is a text as a decoder reads it, with the places in the text itself.
 type view struct {
-	text string
-	at   []span // of each byte; nil where it stands where it is
-	end  int    // what follows in the text itself is the beginning of something that is not complete
+	text   string
+	at     []span // of each byte; nil where it stands where it is
+	starts []int  // of pieces that do not follow each other in the text itself; nil where there is one
+	end    int    // what follows in the text itself is the beginning of something that is not complete
+}
+
+// pieces tells the pieces, and where they begin in the view. The last one may be empty.
+func (v view) pieces(tell func(start int, text string)) {
+	if v.starts == nil {
+		tell(0, v.text)
+	}
+	for i, start := range v.starts {
+		end := len(v.text)
+		if i+1 < len(v.starts) {
+			end = v.starts[i+1]
+		}
+		tell(start, v.text[start:end])
+	}
 }
 
 // span is a place in the text itself.
