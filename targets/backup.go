@@ -203,7 +203,7 @@ func (s *session) about(ctx context.Context, why backup.Why) (string, error) {
 	}
 	about := backup.About{Why: why, Run: s.run.ID(), Volume: volume}
 	if s.dest.Database.Job != "" {
-		files, err := checkpoints.Glob(s.dir, s.dest.Database.Migrations)
+		files, err := s.migrationFiles(ctx)
 		if err != nil {
 			return "", err
 		}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"slipway/targets"
+	"slipway"
 )
 
 // What verify must not believe.
@@ -43,7 +43,7 @@ func TestVerifySaysWhatToDoAboutAnAddressByWhatItAnswers(t *testing.T) {
 		http.StatusServiceUnavailable: "hint: the service answers, with a fault of its own (5xx)",
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-		d.stack.Destinations[0].Addresses = []targets.Address{{Name: "api", URL: server.URL}}
+		d.stack.Destinations[0].Endpoints = []slipway.Endpoint{{Name: "api", URL: server.URL}}
 		got := d.mage("verify", "-passes=1", "-timeout=3s")
 		server.Close()
 		if got.code != 4 || !strings.Contains(got.stderr, fmt.Sprintf("api: GET /: %d", status)) || !strings.Contains(got.stderr, hint) {
@@ -75,7 +75,7 @@ services:
 	}
 	stack("hold")
 	d.image("demo:1")
-	d.stack.Destinations[0].Database = targets.Database{Job: "migrate", Migrations: "migrations/*.sql"}
+	d.stack.Destinations[0].Database = slipway.Database{Job: "migrate", Migrations: "migrations/*.sql"}
 	got := d.deploy(4)
 	for _, want := range []string{
 		"migrate still runs after its limit of 2s", "was not stopped", "hint: the next deployment waits for it again", "slipway.limit", "docker stop " + d.project + "-migrate",
@@ -106,6 +106,6 @@ services:
   migrate: {image: @P/demo:1, command: [job], profiles: [jobs], labels: {slipway.limit: soon}}
 `, "migrations/1.sql": "select 1;\n"})
 	d.image("demo:1")
-	d.stack.Destinations[0].Database = targets.Database{Job: "migrate", Migrations: "migrations/*.sql"}
+	d.stack.Destinations[0].Database = slipway.Database{Job: "migrate", Migrations: "migrations/*.sql"}
 	d.refused(`label slipway.limit of migrate: "soon" is no duration`, "such as 90s, 30m or 2h")
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"slipway/targets"
+	"slipway"
 )
 
 // The cases are those of the issue that begins "Right on everybody's stack": stacks of strangers, each with what went wrong.
@@ -22,7 +22,7 @@ services:
   web: {build: ./app, ports: ["127.0.0.1:%d:8080"]}
   migrate: {build: ./app, command: [job], profiles: [jobs]}
 `, port)})
-	d.stack.Destinations[0].Database = targets.Database{Job: "migrate", Migrations: "app/Dockerfile"}
+	d.stack.Destinations[0].Database = slipway.Database{Job: "migrate", Migrations: "app/Dockerfile"}
 	d.deploy(0)
 	if got := d.ask(port); !strings.HasPrefix(got, "v1") {
 		t.Fatalf("it answers %q", got)
@@ -189,7 +189,7 @@ func TestCaseC1ARunningProjectIsNotDeployedBesideUnderAnotherName(t *testing.T) 
 	d := newDemo(t, map[string]string{"compose.yaml": "services: {db: {image: @P/demo:1, command: [hold], volumes: ['data:/data']}}\nvolumes: {data: }\n"})
 	d.image("demo:1")
 	d.docker("compose", "-p", d.project, "-f", "compose.yaml", "up", "-d")
-	d.stack.Destinations = []targets.Destination{{Name: "local", Files: []string{"other.yaml"}}, {Name: "production", Files: []string{"compose.yaml"}}}
+	d.stack.Destinations = []slipway.Destination{{Name: "local", Files: []string{"other.yaml"}}, {Name: "production", Files: []string{"compose.yaml"}}}
 	before := d.all()
 	got := d.mage("production", "deploy", "-skip=prerequisites")
 	if got.code != 3 || !strings.Contains(got.stderr, `project "`+d.project+`"`) || !strings.Contains(got.stderr, d.project+"-production") {
@@ -416,7 +416,7 @@ services:
 			if c.made != "" {
 				d.docker("volume", "create", strings.ReplaceAll(c.made, "@P", d.project))
 			}
-			d.stack.Destinations[0].Database = targets.Database{Job: "migrate", Volume: c.declared, Migrations: "migrations/*.sql", Kind: "sqlite", Writers: []string{"web"}}
+			d.stack.Destinations[0].Database = slipway.Database{Job: "migrate", Volume: c.declared, Migrations: "migrations/*.sql", Kind: "sqlite", Writers: []string{"web"}}
 			d.deploy(0)
 			d.write("migrations/2.sql", "two")
 			if plan := d.mage("plan"); !strings.Contains(plan.stdout, "run   backup") {

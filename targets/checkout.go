@@ -55,10 +55,10 @@ func (s *session) checkMigrations() error {
 
 // checkKeys refuses the key of a setting that nobody will ever be asked for.
 func (s *session) checkKeys() error {
-	for _, a := range s.dest.Addresses {
+	for _, a := range s.dest.Endpoints {
 		for _, key := range append(needed(a.URL), needed(a.Via)...) {
 			if !s.settable(key) {
-				return fmt.Errorf("address %q: %s", a.Name, unsettable(key))
+				return fmt.Errorf("endpoint %q: %s", a.Name, unsettable(key))
 			}
 		}
 	}

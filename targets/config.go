@@ -136,7 +136,7 @@ func (s *session) warn(subject string, problems []settings.Problem) {
 
 // envFile is the env file, relative to Stack.Dir: where none is declared, the one that Compose takes unasked, beside the
 // first compose file.
-func (d Destination) envFile() string {
+func (d destination) envFile() string {
 	if d.EnvFile != "" || len(d.Files) == 0 {
 		return cmp.Or(d.EnvFile, ".env")
 	}

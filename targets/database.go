@@ -15,7 +15,7 @@ import (
 type data struct{ volume, folder string }
 
 // in finds the database's data in the model: Volume is the volume's key there, or the folder as the compose files mount it.
-func (d Database) in(model *compose.Model) (data, error) {
+func (d database) in(model *compose.Model) (data, error) {
 	if volume, has := model.Volumes[d.Volume]; has {
 		return data{volume: volume.Name}, nil
 	}
@@ -34,7 +34,7 @@ func (d Database) in(model *compose.Model) (data, error) {
 }
 
 // identity tells one database from another at the same place; empty while there is none.
-func (d Database) identity(ctx context.Context, model *compose.Model) (string, error) {
+func (d database) identity(ctx context.Context, model *compose.Model) (string, error) {
 	where, err := d.in(model)
 	switch {
 	case err != nil:

@@ -3,28 +3,27 @@ package targets
 import (
 	"strings"
 	"testing"
+
+	"slipway"
 )
 
-func TestADatabaseThatCannotBeBackedUpIsRefusedBeforeAnythingElse(t *testing.T) {
-	good := map[string]Database{
-		"none":     {},
-		"postgres": {Kind: "postgres", Service: "db", Volume: "db", Job: "migrate", Migrations: "*.sql"},
-		"sqlite":   {Kind: "sqlite", Writers: []string{"app"}, Volume: "data"},
-	}
-	for name, database := range good {
-		if err := (Stack{Name: "shop", Destinations: []Destination{{Name: "local", Files: []string{"compose.yaml"}, Database: database}}}).check(); err != nil {
+func TestADatabaseThatCannotBeBackedUpIsRefused(t *testing.T) {
+	for name, d := range map[string]slipway.Database{
+		"none":                 {},
+		"postgres":             {Kind: "postgres", Service: "db", Volume: "db", Job: "migrate", Migrations: "*.sql"},
+		"sqlite":               {Kind: "sqlite", Writers: []string{"app"}, Volume: "data"},
+		"image for migrations": {Kind: "postgres", Service: "db", Volume: "db", Job: "migrate"},
+	} {
+		if err := (database{d}).check(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for lack, database := range map[string]Database{
-		"kind":       {Kind: "mysql", Volume: "db", Service: "db"},
-		"Volume":     {Kind: "postgres", Service: "db"},
-		"Service":    {Kind: "postgres", Volume: "db"},
-		"Writers":    {Kind: "sqlite", Volume: "data"},
-		"Migrations": {Kind: "postgres", Service: "db", Volume: "db", Job: "migrate"},
+	for lack, d := range map[string]slipway.Database{
+		"Volume":  {Kind: "postgres", Service: "db"},
+		"Service": {Kind: "postgres", Volume: "db"},
+		"Writers": {Kind: "sqlite", Volume: "data"},
 	} {
-		err := Stack{Name: "shop", Destinations: []Destination{{Name: "local", Files: []string{"compose.yaml"}, Database: database}}}.check()
-		if err == nil || !strings.Contains(err.Error(), `destination "local": database: `) || !strings.Contains(err.Error(), lack) {
+		if err := (database{d}).check(); err == nil || !strings.Contains(err.Error(), lack) {
 			t.Errorf("without %s: %v", lack, err)
 		}
 	}

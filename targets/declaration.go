@@ -20,24 +20,20 @@ import (
 // files and the settings of a destination tell, and checkModel what the compose files do.
 
 // check says what is wrong with the declaration, in one sentence.
-func (s Stack) check() error {
-	if s.Name == "" {
-		return errors.New("no stack is declared: call targets.Use in the magefile's init")
-	}
-	if err := checkProject(s.Name); err != nil {
-		return fmt.Errorf("stack name: %w", err)
-	}
-	if len(s.Destinations) == 0 {
-		return fmt.Errorf("stack %s has no destination", s.Name)
+func (s stack) check() error {
+	if s.Name != "" {
+		if err := checkProject(s.Name); err != nil {
+			return fmt.Errorf("stack name: %w", err)
+		}
 	}
 	names := map[string]bool{}
 	for _, d := range s.Destinations {
 		if names[d.Name] {
-			return fmt.Errorf("stack %s has two destinations %q", s.Name, d.Name)
+			return fmt.Errorf("%s has two destinations %q", s.called(), d.Name)
 		}
 		names[d.Name] = true
-		if err := d.check(); err != nil {
-			return fmt.Errorf("stack %s: destination %q: %w", s.Name, d.Name, err)
+		if err := of(d).check(); err != nil {
+			return fmt.Errorf("%s: destination %q: %w", s.called(), d.Name, err)
 		}
 	}
 	return s.checkSteps()
@@ -52,17 +48,17 @@ func checkProject(name string) error {
 }
 
 // checkSteps looks at the operator's own steps.
-func (s Stack) checkSteps() error {
+func (s stack) checkSteps() error {
 	names := map[string]bool{}
 	for _, extra := range s.Steps {
 		if err := checkStep(extra.Step); err != nil {
 			return err
 		}
 		if names[extra.Step.Name] {
-			return fmt.Errorf("stack %s has two steps %q", s.Name, extra.Step.Name)
+			return fmt.Errorf("%s has two steps %q", s.called(), extra.Step.Name)
 		}
 		names[extra.Step.Name] = true
-		if !slices.Contains(order, extra.Before) {
+		if extra.Before != "" && !slices.Contains(order, extra.Before) {
 			return fmt.Errorf("step %s: there is no step %q to come before; the steps are %s", extra.Step.Name, extra.Before, strings.Join(order, ", "))
 		}
 	}
@@ -85,11 +81,11 @@ func checkStep(step checkpoints.Step) error {
 var destinationWord = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 
 // check says what is wrong with the declaration of a destination.
-func (d Destination) check() error {
-	if !destinationWord.MatchString(d.Name) {
+func (d destination) check() error {
+	if d.Name != "" && !destinationWord.MatchString(d.Name) {
 		return errors.New("a name is made of lower-case letters, digits, - and _, and begins with a letter or a digit")
 	}
-	if len(d.Files) == 0 || slices.Contains(d.Files, "") {
+	if slices.Contains(d.Files, "") {
 		return errors.New("its Files have to name its compose files")
 	}
 	if d.MonitorPeriod < 0 {
@@ -98,18 +94,18 @@ func (d Destination) check() error {
 	if err := checkSettings(d.Settings); err != nil {
 		return err
 	}
-	for _, a := range d.Addresses {
-		if err := a.check(); err != nil {
-			return fmt.Errorf("address %q: %w", a.Name, err)
+	for _, e := range d.Endpoints {
+		if err := checkEndpoint(e); err != nil {
+			return fmt.Errorf("endpoint %q: %w", e.Name, err)
 		}
 	}
 	for _, l := range d.Links {
-		if err := l.check(); err != nil {
+		if err := checkURL("URL", l.URL, followable); err != nil {
 			return fmt.Errorf("link %q: %w", l.Name, err)
 		}
 	}
-	if err := d.Database.check(); err != nil {
-		return fmt.Errorf("database: %w", err)
+	if kind := d.Database.Kind; kind != "" && kind != "postgres" && kind != "sqlite" {
+		return fmt.Errorf("database: kind %q: only postgres and sqlite can be backed up", kind)
 	}
 	return nil
 }
@@ -128,17 +124,13 @@ func checkSettings(declared []settings.Setting) error {
 	return nil
 }
 
-// check says what a migration or a backup would lack.
-func (d Database) check() error {
+// check says what a migration or a backup would lack, when the compose files have told what they can.
+func (d database) check() error {
 	switch {
 	case d.Kind == "":
 		return nil
-	case d.Kind != "postgres" && d.Kind != "sqlite":
-		return fmt.Errorf("kind %q: only postgres and sqlite can be backed up", d.Kind)
 	case d.Volume == "":
 		return fmt.Errorf("a %s needs its Volume: without it nobody knows whether there is data", d.Kind)
-	case d.Job != "" && d.Migrations == "":
-		return fmt.Errorf("job %s needs its Migrations: without them nobody knows when to back up", d.Job)
 	case d.Kind == "postgres" && d.Service == "":
 		return fmt.Errorf("a postgres needs its Service, where it is dumped")
 	case d.Kind == "sqlite" && len(d.Writers) == 0:
@@ -148,7 +140,7 @@ func (d Database) check() error {
 }
 
 // checkModel says what the declaration names that the compose files lack.
-func (d Database) checkModel(model *compose.Model) error {
+func (d database) checkModel(model *compose.Model) error {
 	known := slices.Sorted(maps.Keys(model.Known()))
 	lacks := func(field, name, kind string, there []string) error {
 		if name == "" || slices.Contains(there, name) {

@@ -18,15 +18,15 @@ import (
 	"testing"
 	"time"
 
+	"slipway"
 	"slipway/internal/testhost"
-	"slipway/targets"
 )
 
 // demo is a stack that a test writes, in a folder of its own, deployed by Slipway on the real engine.
 type demo struct {
 	t        *testing.T
 	dir      string
-	stack    targets.Stack
+	stack    slipway.Stack
 	settings []map[string]any // of every destination
 	env      []string
 	state    string
@@ -63,7 +63,7 @@ func newDemo(t *testing.T, files map[string]string) *demo {
 	d := &demo{t: t, dir: t.TempDir(), project: "sw-demo-" + strings.ToLower(rand.Text()[:8])}
 	d.state = filepath.Join(t.TempDir(), "state")
 	d.env = []string{"STATE_DIR=" + d.state}
-	d.stack = targets.Stack{Name: d.project, Dir: ".", Destinations: []targets.Destination{{Name: "local", Files: []string{"compose.yaml"}, MonitorPeriod: time.Second}}}
+	d.stack = slipway.Stack{Name: d.project, Dir: ".", Destinations: []slipway.Destination{{Name: "local", Files: []string{"compose.yaml"}, MonitorPeriod: time.Second}}}
 	d.version("v1")
 	d.write("app/Dockerfile", "FROM scratch\nCOPY program /program\nENTRYPOINT [\"/program\"]\n")
 	for name, content := range files {
@@ -192,7 +192,7 @@ func (d *demo) declare() {
 	for _, at := range d.stack.Destinations {
 		destinations = append(destinations, map[string]any{
 			"Name": at.Name, "Project": at.Project, "Files": at.Files, "EnvFile": at.EnvFile, "Profiles": at.Profiles,
-			"Database": at.Database, "Addresses": at.Addresses, "Links": at.Links, "Settings": d.settings, "MonitorPeriod": at.MonitorPeriod,
+			"Database": at.Database, "Endpoints": at.Endpoints, "Links": at.Links, "Settings": d.settings, "MonitorPeriod": at.MonitorPeriod,
 		})
 	}
 	data, err := json.Marshal(map[string]any{"Name": d.stack.Name, "Dir": d.stack.Dir, "Destinations": destinations})

@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -83,7 +84,7 @@ func (s *session) steps() []checkpoints.Step {
 	before := map[string][]string{}
 	for _, name := range order {
 		for _, extra := range s.stack.Steps {
-			if extra.Before == name {
+			if cmp.Or(extra.Before, order[0]) == name {
 				steps = append(steps, extra.Step)
 				before[name] = append(before[name], extra.Step.Name)
 			}

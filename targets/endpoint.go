@@ -14,6 +14,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/template"
 
+	"slipway"
 	"slipway/internal/health"
 )
 
@@ -21,22 +22,19 @@ import (
 // that none of them makes right cannot be right.
 var placeholders = []string{"1", "http", "http://1"}
 
-// check says why the address cannot be asked.
-func (a Address) check() error {
-	if err := checkEndpoint("URL", a.URL, askable); err != nil {
+// checkEndpoint says why the endpoint cannot be asked.
+func checkEndpoint(e slipway.Endpoint) error {
+	if err := checkURL("URL", e.URL, askable); err != nil {
 		return err
 	}
-	if a.Via == "" {
+	if e.Via == "" {
 		return nil
 	}
-	return checkEndpoint("Via", a.Via, dialable)
+	return checkURL("Via", e.Via, dialable)
 }
 
-// check says why the link leads nowhere.
-func (l Link) check() error { return checkEndpoint("URL", l.URL, followable) }
-
-// checkEndpoint judges a text with a placeholder for each setting.
-func checkEndpoint(field, text string, judge func(string) error) error {
+// checkURL judges a text with a placeholder for each setting.
+func checkURL(field, text string, judge func(string) error) error {
 	var problem error
 	for _, placeholder := range placeholders {
 		filled, err := template.Substitute(text, func(string) (string, bool) { return placeholder, true })
@@ -114,7 +112,7 @@ func (s *session) verifyAddresses(ctx context.Context) ([]health.Answer, error) 
 		return nil, err
 	}
 	var addresses []health.Address
-	for _, a := range s.dest.Addresses {
+	for _, a := range s.dest.Endpoints {
 		url, err := expand(a.URL, env)
 		if err != nil {
 			return nil, fmt.Errorf("address %s: %w", a.Name, err)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"slipway"
 	"slipway/internal/redact"
 	"slipway/internal/settings"
 )
@@ -12,18 +13,18 @@ import (
 // TestCaseG2AStackWithoutAnEnvFileHasComposesOwn which may be missing, and is written beside the first compose file.
 func TestCaseG2AStackWithoutAnEnvFileHasComposesOwn(t *testing.T) {
 	for name, c := range map[string]struct {
-		dest Destination
+		dest slipway.Destination
 		want string
 	}{
-		"none":           {Destination{Files: []string{"compose.yaml"}}, ".env"},
-		"in a subfolder": {Destination{Files: []string{"deploy/compose.yaml", "more.yaml"}}, "deploy/.env"},
-		"declared":       {Destination{Files: []string{"deploy/compose.yaml"}, EnvFile: ".env.local"}, ".env.local"},
+		"none":           {slipway.Destination{Files: []string{"compose.yaml"}}, ".env"},
+		"in a subfolder": {slipway.Destination{Files: []string{"deploy/compose.yaml", "more.yaml"}}, "deploy/.env"},
+		"declared":       {slipway.Destination{Files: []string{"deploy/compose.yaml"}, EnvFile: ".env.local"}, ".env.local"},
 	} {
 		dir := t.TempDir()
 		if err := os.Mkdir(filepath.Join(dir, "deploy"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		s := &session{dir: dir, dest: c.dest, secrets: redact.New()}
+		s := &session{dir: dir, dest: of(c.dest), secrets: redact.New()}
 		if got := s.envFile(); got != filepath.Join(dir, c.want) {
 			t.Errorf("%s: %s", name, got)
 		}
@@ -60,7 +61,7 @@ func TestThePWDOfTheEnvFileIsTheStacksFolder(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, ".env"), []byte("DATA=${PWD}/data\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	values, err := (&session{dir: dir, dest: Destination{}}).values()
+	values, err := (&session{dir: dir, dest: of(slipway.Destination{})}).values()
 	if err != nil {
 		t.Fatal(err)
 	}

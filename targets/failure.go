@@ -5,8 +5,10 @@ import (
 	"errors"
 	"os/exec"
 	"strings"
+	"sync"
 
 	"slipway/checkpoints"
+	"slipway/internal/behind"
 	"slipway/internal/compose"
 )
 
@@ -91,12 +93,25 @@ func (r redacted) Unwrap() error { return r.err }
 
 // command is what to type for a target at the current destination.
 func command(target string) string {
-	words := []string{"mage"}
-	if _, err := exec.LookPath("mage"); err != nil {
-		words = []string{"go", "tool", "mage"}
+	words := []string{behind.Binary}
+	if behind.Binary == "" {
+		words = []string{"mage"}
+		if _, err := exec.LookPath("mage"); err != nil {
+			words = []string{"go", "tool", "mage"}
+		}
 	}
-	if name := destinationName(); name != "" && name != declared.Destinations[0].Name {
+	switch name := destinationName(); {
+	case name == "" || current != nil && name == current.stack.Destinations[0].Name:
+	case selected != "" || behind.Binary != "" || destinationIsTarget():
 		words = append(words, name)
+	default:
+		words = append([]string{"DESTINATION=" + name}, words...)
 	}
 	return strings.Join(append(words, target), " ")
 }
+
+// destinationIsTarget tells whether the magefile has a target that selects the destination.
+var destinationIsTarget = sync.OnceValue(func() bool {
+	_, known := magefile{}.usage(strings.ToLower(destinationName()))
+	return known
+})

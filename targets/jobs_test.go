@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"slipway/targets"
+	"slipway"
 )
 
 // Compose has top-level jobs since 5.6, and of its own commands run alone knows them (findings/compose-jobs.sh).
@@ -21,7 +21,7 @@ jobs:
 volumes: {data: {}}
 `, "migrations/1.sql": "one"})
 	d.image("demo:1")
-	d.stack.Destinations[0].Database = targets.Database{Job: "migrate", Volume: "data", Migrations: "migrations/*.sql", Kind: "sqlite", Writers: []string{"web"}}
+	d.stack.Destinations[0].Database = slipway.Database{Job: "migrate", Volume: "data", Migrations: "migrations/*.sql", Kind: "sqlite", Writers: []string{"web"}}
 	d.deploy(0)
 	d.write("migrations/2.sql", "two")
 	d.deploy(0)
@@ -71,7 +71,7 @@ secrets: {token: {file: ./token}}
 configs: {words: {content: hello}}
 `, "migrations/1.sql": "one"})
 	d.image("demo:1")
-	d.stack.Destinations[0].Database = targets.Database{Job: "migrate", Volume: "data", Migrations: "migrations/*.sql", Kind: "sqlite", Writers: []string{"web"}}
+	d.stack.Destinations[0].Database = slipway.Database{Job: "migrate", Volume: "data", Migrations: "migrations/*.sql", Kind: "sqlite", Writers: []string{"web"}}
 	d.deploy(0)
 	if all := d.all(); !strings.Contains(all, d.project+"_store") || !strings.Contains(all, d.project+"_back") || strings.Contains(all, "elsewhere") {
 		t.Errorf("what the job names is not the project's, or too much is: %s", all)

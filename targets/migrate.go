@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/checkpoints"
+	"slipway/internal/buildinput"
 	"slipway/internal/compose"
 	"slipway/internal/rollout"
 )
@@ -166,7 +167,7 @@ func (s *session) liveJobs(containers []compose.Container) []compose.Container {
 // migrations are the migration files and the volume that they are applied to. A new volume needs them again; it comes to
 // be while the step runs, so it is read again after it.
 func (s *session) migrations(ctx context.Context) ([]checkpoints.Input, error) {
-	inputs, err := checkpoints.Glob(s.dir, s.dest.Database.Migrations)
+	inputs, err := s.migrationFiles(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +176,25 @@ func (s *session) migrations(ctx context.Context) ([]checkpoints.Input, error) {
 		return nil, err
 	}
 	return append(inputs, checkpoints.Outcome("volume "+s.dest.Database.Volume, volume)), nil
+}
+
+// migrationFiles are the migration files; where none are declared, whatever the job's image is made of.
+func (s *session) migrationFiles(ctx context.Context) ([]checkpoints.Input, error) {
+	database := s.dest.Database
+	if database.Migrations != "" {
+		return checkpoints.Glob(s.dir, database.Migrations)
+	}
+	model, err := s.model(ctx)
+	if err != nil {
+		return nil, err
+	}
+	job := model.Services[database.Job]
+	for _, service := range model.Services { // it may run what another one builds
+		if service.Build != nil && service.Image == job.Image {
+			return buildinput.Inputs(model.Project, []string{service.Name}, model.Root, s.store.Dir())
+		}
+	}
+	return []checkpoints.Input{checkpoints.Value("reference of "+database.Job, job.Image)}, nil
 }
 
 // startDatabase makes sure that the database answers. One that runs is left as it is: a migration is no reason to replace

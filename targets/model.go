@@ -26,6 +26,9 @@ func (s *session) model(ctx context.Context) (*compose.Model, error) {
 		}
 		s.learn(model, nil)
 	}
+	if err := s.fill(model); err != nil {
+		return nil, refuse(ctx, err)
+	}
 	if err := s.dest.Database.checkModel(model); err != nil {
 		return nil, refuse(ctx, err)
 	}
@@ -35,6 +38,24 @@ func (s *session) model(ctx context.Context) (*compose.Model, error) {
 		s.engine = engine{} // what is known of it was asked for another model
 	}
 	return model, nil
+}
+
+// fill takes over what a model tells of the destination: before config has run, with stand-ins; then as it is.
+func (s *session) fill(model *compose.Model) error {
+	if s.filled == model {
+		return nil
+	}
+	filled, err := s.told.Filled(model.Project)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dest, s.filled = of(filled), model
+	if err := s.dest.Database.check(); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return nil
 }
 
 // serviceNames are the services and jobs of the files, those of profiles that are off too.

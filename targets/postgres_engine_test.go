@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"slipway/targets"
+	"slipway"
 )
 
 // postgresImages makes sure of their images.
@@ -53,7 +53,7 @@ volumes: {db: {}}
 		"migrations/1.sql": "1\n",
 	})
 	d.image("demo:1")
-	d.stack.Destinations[0].Database = targets.Database{
+	d.stack.Destinations[0].Database = slipway.Database{
 		Kind: "postgres", Service: "db", Volume: "db", Job: "migrate", Migrations: "migrations/*.sql", Writers: []string{"web"},
 	}
 	return d

@@ -8,18 +8,19 @@ import (
 	"slices"
 	"strings"
 
+	"slipway"
 	"slipway/internal/compose"
 )
 
 // project is the Compose project of a destination: the one that Compose itself would use with the operator's own files and
 // environment. Where the declaration says otherwise, that is an error with both.
-func (s Stack) project(d Destination, dir string) (compose.Project, error) {
+func (s stack) project(d slipway.Destination, dir string) (compose.Project, error) {
 	p := compose.Project{Dir: dir, Files: d.Files, EnvFile: d.EnvFile, Profiles: d.Profiles}
 	said, err := p.Said()
 	if err != nil {
 		return p, err
 	}
-	if p.Name, err = s.projectName(d, said.Name); err != nil {
+	if p.Name, err = s.projectName(p, d, said.Name); err != nil {
 		return p, err
 	}
 	if given := p.Split(said.Files.Value); said.Files.Value != "" && !slices.Equal(given, d.Files) {
@@ -43,7 +44,7 @@ const environment = "the environment"
 
 // projectName decides about the name. What the operator says for this command holds; else the files and the declaration have
 // to agree.
-func (s Stack) projectName(d Destination, said compose.Word) (string, error) {
+func (s stack) projectName(p compose.Project, d slipway.Destination, said compose.Word) (string, error) {
 	name := said.Value
 	switch {
 	case said.From == environment:
@@ -52,6 +53,8 @@ func (s Stack) projectName(d Destination, said compose.Word) (string, error) {
 		if said.Value != "" && said.Value != name {
 			return "", fmt.Errorf("%s names the project %q, and destination %s declares %q: make them the same", said.From, said.Value, d.Name, name)
 		}
+	case s.Name == "":
+		name = cmp.Or(said.Value, p.DefaultName())
 	case said.Value == "":
 		name = s.Name
 		if d.Name != s.Destinations[0].Name {

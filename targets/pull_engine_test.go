@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"slipway"
 	"slipway/checkpoints"
 	"slipway/internal/console"
 )
@@ -87,8 +88,8 @@ func pulledFrom(t *testing.T, image string) (string, error) {
 		t.Fatal(err)
 	}
 	t.Setenv("STATE_DIR", filepath.Join(dir, "state"))
-	Use(Stack{Name: "slipway-door", Dir: dir, Destinations: []Destination{{Name: "local", Files: []string{"compose.yaml"}, EnvFile: ".env"}}})
-	t.Cleanup(func() { declared, current = Stack{}, nil })
+	slipway.Use(slipway.Stack{Name: "slipway-door", Dir: dir, Destinations: []slipway.Destination{{Name: "local", Files: []string{"compose.yaml"}, EnvFile: ".env"}}})
+	t.Cleanup(func() { slipway.Use(slipway.Stack{}); current = nil })
 	var said bytes.Buffer
 	err := enter(t.Context(), "deploy", true, flags{}, func(ctx context.Context, s *session) error {
 		s.console = console.New(io.Discard, &said, s.secrets)

@@ -7,15 +7,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"slipway/internal/adopt"
 )
 
 // TestReadmeMagefileRunsItsStepOnceAndAgainWhenAPageChanges takes the README at its word: its magefile, in a module of its own.
 func TestReadmeMagefileRunsItsStepOnceAndAgainWhenAPageChanges(t *testing.T) {
 	t.Parallel()
-	dir := readmeModule(t, "Add a target")
+	dir := foreignModule(t, goBlocks(t, "README.md")[1])
 	page := filepath.Join(dir, "pages", "first.txt")
 	place(t, page, "one\n")
-	place(t, filepath.Join(dir, "shop", "docker-compose.yml"), "services: {shop: {image: shop}}\n")
+	place(t, filepath.Join(dir, "compose.yaml"), "services: {shop: {image: shop}}\n")
 
 	binary := filepath.Join(dir, "mage")
 	inModule(t, dir, "go", "tool", "mage", "-compile", binary)
@@ -42,35 +44,43 @@ func TestReadmeMagefileRunsItsStepOnceAndAgainWhenAPageChanges(t *testing.T) {
 	}
 }
 
-func TestReadmeStackOfOnesOwnCompiles(t *testing.T) {
+func TestEveryMagefileOfTheDocsCompilesInAModuleOfAnotherName(t *testing.T) {
 	t.Parallel()
-	inModule(t, readmeModule(t, "Bring your own stack"), "go", "vet", "-tags", "mage", ".")
+	for page, want := range map[string]int{"README.md": 2, "docs/adopt.md": 3} {
+		blocks := goBlocks(t, page)
+		if len(blocks) != want {
+			t.Errorf("%s has %d magefiles, and %d are known", page, len(blocks), want)
+		}
+		for _, code := range blocks {
+			inModule(t, foreignModule(t, code), "go", "vet", "-tags", "mage", ".")
+		}
+	}
 }
 
-// readmeModule is a module whose magefile is the Go code in a section of the README. It is below slipway, as a checkout's own
-// magefile is, so that it may use the internal packages.
-func readmeModule(t *testing.T, section string) string {
+// goBlocks is the Go code of a page of the repository, each block formatted.
+func goBlocks(t *testing.T, page string) []string {
+	t.Helper()
+	var blocks []string
+	for _, text := range strings.Split(read(t, filepath.Join("..", page)), "\n```go\n")[1:] {
+		code, _, closed := strings.Cut(text, "\n```\n")
+		if formatted, err := format.Source([]byte(code + "\n")); !closed || err != nil || string(formatted) != code+"\n" {
+			t.Errorf("%s has Go code that is not formatted, or does not end: %v\n%s", page, err, code)
+		}
+		blocks = append(blocks, code+"\n")
+	}
+	return blocks
+}
+
+// foreignModule is a module of a name of its own, as init makes it, with this magefile.
+func foreignModule(t *testing.T, code string) string {
 	t.Helper()
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	text := read(t, filepath.Join(root, "README.md"))
-	_, text, found := strings.Cut(text, "\n## "+section+"\n")
-	_, text, opened := strings.Cut(text, "\n```go\n")
-	code, _, closed := strings.Cut(text, "\n```\n")
-	if !found || !opened || !closed {
-		t.Fatalf("README.md has no Go code in a section %q", section)
-	}
-	if formatted, err := format.Source([]byte(code + "\n")); err != nil || string(formatted) != code+"\n" {
-		t.Errorf("the Go code in the section %q is not formatted: %v", section, err)
-	}
-	place(t, filepath.Join(dir, "magefile.go"), code+"\n")
-
-	mod := read(t, filepath.Join(root, "go.mod"))
-	mod = strings.Replace(mod, "module slipway\n", "module slipway/readme\n", 1)
-	place(t, filepath.Join(dir, "go.mod"), mod+"\nrequire slipway v0.0.0\n\nreplace slipway => "+root+"\n")
+	place(t, filepath.Join(dir, "magefile.go"), code)
+	place(t, filepath.Join(dir, "go.mod"), adopt.Module(read(t, filepath.Join(root, "go.mod")), "shop", root))
 	place(t, filepath.Join(dir, "go.sum"), read(t, filepath.Join(root, "go.sum")))
 	return dir
 }
@@ -80,7 +90,7 @@ func inModule(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off", "STATE_DIR="+filepath.Join(dir, "state"), "DESTINATION=", "NO_COLOR=1")
+	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOWORK=off", "STATE_DIR="+filepath.Join(dir, "state"), "DESTINATION=", "NO_COLOR=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", filepath.Base(name), strings.Join(args, " "), err, out)

@@ -5,12 +5,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"slipway"
 	"slipway/internal/compose"
 	"slipway/internal/preflight"
 )
 
 func TestTheModelOfPreflightHoldsUntilTheEnvFileChanges(t *testing.T) {
-	s := &session{dir: t.TempDir(), dest: Destination{EnvFile: ".env"}}
+	s := &session{dir: t.TempDir(), dest: of(slipway.Destination{EnvFile: ".env"})}
 	if s.offered() != nil {
 		t.Error("a model is there though preflight was left out")
 	}
@@ -29,7 +30,7 @@ func TestTheModelOfPreflightHoldsUntilTheEnvFileChanges(t *testing.T) {
 
 func TestWhatTheEngineSaidHoldsUntilTheRunActs(t *testing.T) {
 	volume := "data"
-	s := &session{dest: Destination{Database: Database{Volume: "data"}}}
+	s := &session{dest: destination{Database: database{slipway.Database{Volume: "data"}}}}
 	s.engine = engine{images: map[string]compose.Image{"a:1": {ID: "id"}}, looked: true, volume: &volume}
 	images, containers, err := s.imagesAndContainers(t.Context())
 	if err != nil || images["a:1"].ID != "id" || containers != nil {
@@ -48,7 +49,7 @@ func TestWhatPreflightSawOfTheEngineIsBelievedForItsModelOnly(t *testing.T) {
 	world := preflight.World{Images: map[string]compose.Image{"x": {ID: "id"}}}
 	seen, other := modelOf(t, "services: {web: {image: x}}\n"), modelOf(t, "services: {web: {image: y}}\n")
 	for model, believed := range map[*compose.Model]bool{seen: true, other: false} {
-		s := &session{dir: t.TempDir(), dest: Destination{EnvFile: ".env"}}
+		s := &session{dir: t.TempDir(), dest: of(slipway.Destination{EnvFile: ".env"})}
 		s.believe(seen, world)
 		s.offer(model, s.envContent())
 		if _, err := s.model(t.Context()); err != nil {

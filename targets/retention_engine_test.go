@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"slipway/targets"
+	"slipway"
 )
 
 // logged is a stack whose database is a file that a job appends to.
@@ -35,7 +35,7 @@ volumes: {data: {}}
 		"migrations/1.sql": "1\n",
 	})
 	d.image("demo:1")
-	d.stack.Destinations[0].Database = targets.Database{
+	d.stack.Destinations[0].Database = slipway.Database{
 		Kind: "sqlite", Volume: "data", Job: "migrate", Migrations: "migrations/*.sql", Writers: []string{"web"},
 	}
 	return d

@@ -64,13 +64,12 @@ func (s *session) learnSecrets() error {
 	if err != nil {
 		return err
 	}
-	s.learnModel(named)
-	return nil
+	return s.learnModel(named)
 }
 
 // learnModel tells the redactor what the resolved files hold, with stand-ins where settings have no value yet. A model without is
 // kept for who needs it next.
-func (s *session) learnModel(named composelint.Named) {
+func (s *session) learnModel(named composelint.Named) error {
 	ctx, cancel := context.WithTimeout(context.Background(), previewLimit)
 	defer cancel()
 	env := s.envContent()
@@ -81,9 +80,11 @@ func (s *session) learnModel(named composelint.Named) {
 		project, _ := s.withStandIns(ctx)
 		model, err = project.OwnModel(ctx)
 	}
-	if err == nil { // else preflight says why
-		s.learn(model, named.Secrets)
+	if err != nil {
+		return nil //nolint:nilerr // preflight says why
 	}
+	s.learn(model, named.Secrets)
+	return s.fill(model)
 }
 
 // learn tells the redactor what a model holds; known are the files that it has read already.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"slipway"
 	"slipway/checkpoints"
 	"slipway/internal/compose"
 	"slipway/internal/composelint"
@@ -25,9 +26,11 @@ import (
 // session is one invocation of Mage: the destination it acts on and what it has learned of it. Several targets on
 // one command line share it.
 type session struct {
-	stack   Stack
-	dest    Destination
-	dir     string // the stack's folder, absolute
+	stack   stack
+	told    slipway.Destination // what is declared of the destination, before the compose files are asked
+	dest    destination
+	filled  *compose.Model // that dest is from
+	dir     string         // the stack's folder, absolute
 	project compose.Project
 	console *console.Console
 	secrets *redact.Redactor
@@ -74,7 +77,8 @@ func open(target string) (*session, error) {
 		current.target = target
 		return current, nil
 	}
-	if err := declared.check(); err != nil {
+	declared, err := declared()
+	if err != nil {
 		return nil, err
 	}
 	dest, err := declared.destination(destinationName())
@@ -97,7 +101,7 @@ func open(target string) (*session, error) {
 	}
 	secrets := redact.New()
 	s := &session{
-		stack: declared, dest: dest, dir: dir, secrets: secrets, target: target, started: time.Now(),
+		stack: declared, told: dest, dest: of(dest), dir: dir, secrets: secrets, target: target, started: time.Now(),
 		console: console.New(os.Stdout, os.Stderr, secrets),
 		project: project,
 		passed:  map[string]bool{},

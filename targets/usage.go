@@ -36,18 +36,20 @@ var verbs = map[string]usage{
 	"deploy":        {flags: map[string]string{"reset": "bool", "skip": "string", "timeout": "time.Duration", "wait": "time.Duration", "passes": "int", "yes": "bool", "prune": "bool"}},
 	"down":          {},
 	"history":       {flags: map[string]string{"json": "bool"}},
-	"local":         {},
+	"init":          {flags: map[string]string{"dir": "string"}},
 	"logs":          {arguments: []string{"service"}, flags: map[string]string{"lines": "int"}},
 	"plan":          {flags: map[string]string{"json": "bool"}},
 	"preflight":     {flags: map[string]string{"json": "bool"}},
 	"prerequisites": {flags: map[string]string{"skip": "string"}},
-	"production":    {},
 	"reset":         {flags: map[string]string{"step": "string"}},
 	"restore":       {flags: map[string]string{"backup": "string", "yes": "bool", "foreign": "bool", "check": "bool"}},
 	"status":        {flags: map[string]string{"json": "bool"}},
 	"upgrade":       {arguments: []string{"service"}},
 	"verify":        {flags: map[string]string{"json": "bool", "passes": "int", "timeout": "time.Duration", "watch": "bool"}},
 }
+
+// Known reports whether the word is one of these targets. It is no target itself.
+func Known(word string) bool { _, known := verbs[strings.ToLower(word)]; return known }
 
 // checkedUsage is the check of this process's own command line, made once.
 var checkedUsage = sync.OnceValue(func() error {

@@ -21,7 +21,9 @@ func TestCaseF8WhatOurTargetsTakeIsWhatMageSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := slices.DeleteFunc(targets.TargetsIn(string(list)), func(name string) bool { return strings.HasPrefix(name, "dev:") })
+	names := slices.DeleteFunc(targets.TargetsIn(string(list)), func(name string) bool {
+		return strings.HasPrefix(name, "dev:") || name == "local" || name == "production" // the magefile's own
+	})
 	if ours := targets.Verbs(); !slices.Equal(names, ours) {
 		t.Errorf("the targets are %q, and the table has %q", names, ours)
 	}

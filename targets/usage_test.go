@@ -8,8 +8,9 @@ import (
 // added are the targets of an operator, as the binary would tell.
 func added(target string) (usage, bool) {
 	own := map[string]usage{
-		"dev:seed": {arguments: []string{"table", "rows"}, flags: map[string]string{"force": "bool", "part": "float64"}},
-		"greet":    {},
+		"dev:seed":   {arguments: []string{"table", "rows"}, flags: map[string]string{"force": "bool", "part": "float64"}},
+		"greet":      {},
+		"production": {},
 	}
 	u, ok := own[target]
 	return u, ok
@@ -53,7 +54,7 @@ func TestCaseF8ACommandLineIsReadAsMageWillReadIt(t *testing.T) {
 
 func TestCaseF8OurOwnTargetsAreKnownWithoutAsking(t *testing.T) {
 	t.Parallel()
-	err := checkUsage([]string{"production", "deploy", "-yes", "logs", "web", "verify", "-watch"}, func(target string) (usage, bool) {
+	err := checkUsage([]string{"status", "deploy", "-yes", "logs", "web", "verify", "-watch"}, func(target string) (usage, bool) {
 		t.Errorf("the binary is asked about %q", target)
 		return usage{}, false
 	})

@@ -133,8 +133,8 @@ func (s *session) outside() []host.Check {
 		return checks
 	}
 	via := net.JoinHostPort(domain, "443")
-	if values, err := s.values(); err == nil && len(s.dest.Addresses) > 0 {
-		if dial, err := expand(s.dest.Addresses[0].Via, values); err == nil && dial != "" {
+	if values, err := s.values(); err == nil && len(s.dest.Endpoints) > 0 {
+		if dial, err := expand(s.dest.Endpoints[0].Via, values); err == nil && dial != "" {
 			via = dial
 		}
 	}

@@ -177,7 +177,7 @@ func networked(names ...string) *Model {
 	for _, name := range names {
 		project.Networks[name] = types.NetworkConfig{Name: name}
 	}
-	return newModel(project)
+	return NewModel(project)
 }
 
 func TestFailureIsNotTakenForNothingThere(t *testing.T) {

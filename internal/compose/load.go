@@ -41,7 +41,7 @@ func (p Project) OwnModel(ctx context.Context) (*Model, error) {
 
 func modelOf(project *types.Project) *Model {
 	unused := takeUnused(project)
-	model := newModel(project)
+	model := NewModel(project)
 	model.unused = unused
 	return model
 }

@@ -43,7 +43,8 @@ func (m *Model) TrackedIn(folder string) []string {
 	return files
 }
 
-func newModel(project *types.Project) *Model {
+// NewModel is the model of a resolved project.
+func NewModel(project *types.Project) *Model {
 	m := &Model{Project: project, Services: make(map[string]Service, len(project.Services)+len(project.Jobs)), Root: checkout(project.WorkingDir)}
 	m.tracked = sync.OnceValue(func() map[string]bool { return tracked(m.Root) })
 	awaited := map[string]bool{}

@@ -121,19 +121,20 @@ package main
 import (
 	"os"
 
+	"slipway"
 	// mage:import
-	"slipway/targets"
+	_ "slipway/targets"
 )
 
 func init() {
-	var database targets.Database
+	var database slipway.Database
 	if kind := os.Getenv("BENCH_DATABASE"); kind != "" {
-		database = targets.Database{Kind: kind, Service: "db", Volume: "data"}
+		database = slipway.Database{Kind: kind, Service: "db", Volume: "data"}
 	}
-	targets.Use(targets.Stack{
+	slipway.Use(slipway.Stack{
 		Name:         "bench",
 		Dir:          os.Getenv("BENCH_STACK"),
-		Destinations: []targets.Destination{{Name: "local", Files: []string{"compose.yaml"}, EnvFile: ".env", Database: database}},
+		Destinations: []slipway.Destination{{Name: "local", Files: []string{"compose.yaml"}, EnvFile: ".env", Database: database}},
 	})
 }
 `

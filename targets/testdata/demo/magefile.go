@@ -8,8 +8,9 @@ import (
 	"fmt"
 	"os"
 
+	"slipway"
 	// mage:import
-	"slipway/targets"
+	_ "slipway/targets"
 )
 
 func init() {
@@ -18,10 +19,10 @@ func init() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	var stack targets.Stack
+	var stack slipway.Stack
 	if err := json.Unmarshal(data, &stack); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	targets.Use(stack)
+	slipway.Use(stack)
 }
