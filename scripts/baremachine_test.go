@@ -104,7 +104,6 @@ esac`)
 	m.packages("fail2ban", "fail2ban-client", `mkdir -p "$SYSTEM_ROOT/var/run/fail2ban"
 printf '%s\n' "$TEST_PID" >"$SYSTEM_ROOT/var/run/fail2ban/fail2ban.pid"`)
 	m.candidate("cgroupfs-mount", "1.4")
-	m.write("tools/go.mod", "module tools\n")
 	return m
 }
 
@@ -248,7 +247,7 @@ func (m *bareMachine) bash(ctx context.Context, stderr *watched, args ...string)
 	cmd := exec.CommandContext(ctx, filepath.Join(m.bin, "bash"), args...)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = &stdout, stderr, m.extra
 	cmd.Env = append([]string{
-		"PATH=" + m.bin, "HOME=" + m.root, "SYSTEM_ROOT=" + m.root, "MACHINE=" + m.state, "TOOLS_DIR=" + filepath.Join(m.root, "tools"),
+		"PATH=" + m.bin, "HOME=" + m.root, "SYSTEM_ROOT=" + m.root, "MACHINE=" + m.state,
 		"CANDIDATES=" + filepath.Join(m.state, "candidates"), "FAKE_UID=" + m.uid, fmt.Sprintf("TEST_PID=%d", os.Getpid()),
 	}, m.env...)
 	err := cmd.Run()

@@ -1,5 +1,5 @@
 // Package scripts carries the shell scripts that act on the machine and on the
-// engine, so that one binary is enough to deploy. Each script is usable by hand
+// engine, and the module that pins Docker's plugins, so that one binary is enough to deploy. Each script is usable by hand
 // from a checkout, too; its header says how.
 package scripts
 
@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed *.sh lib/*.sh
+//go:embed *.sh lib/*.sh plugins.mod plugins.sum
 var files embed.FS
 
 // Unpack writes the scripts below dir, readable and executable by their owner

@@ -45,7 +45,6 @@ Installs the parts that are missing; check only looks, and names them.
 environment:
   APT_LOCK_WAIT  seconds to wait while another process installs (default: 120)
   ENGINE_WAIT    seconds until a started engine must answer (default: 60)
-  TOOLS_DIR      the go.mod that pins the plugins is here (default: ../tools)
   SYSTEM_ROOT, PLUGIN_DIR  where the system's files and the plugins are
 USAGE
 }
@@ -172,7 +171,6 @@ main() {
     done
     APT_LOCK_WAIT=${APT_LOCK_WAIT:-120} ENGINE_WAIT=${ENGINE_WAIT:-60}
     [[ $APT_LOCK_WAIT =~ ^[0-9]+$ && $ENGINE_WAIT =~ ^[0-9]+$ ]] || usage_error 'APT_LOCK_WAIT and ENGINE_WAIT are whole seconds'
-    TOOLS_DIR=${TOOLS_DIR:-$HERE/../tools}
     PLUGIN_DIR=${PLUGIN_DIR:-${SYSTEM_ROOT:-}/usr/local/lib/docker/cli-plugins}
     watch_faults
     "$verb" "$@"

@@ -9,16 +9,22 @@ import (
 	"testing"
 )
 
-// compiled is the repository's magefile as a binary named mage, made once.
-var compiled = sync.OnceValues(func() (string, error) {
-	binary := filepath.Join(work, "mage")
-	cmd := exec.Command("go", "tool", "mage", "-compile", binary)
-	cmd.Dir = ".."
+// compiled is the repository's magefile as a binary named mage, and static cmd/slipway as one named slipway, each made once.
+var (
+	compiled = sync.OnceValues(func() (string, error) { return compile(".", "mage") })
+	static   = sync.OnceValues(func() (string, error) { return compile("cmd/slipway", "slipway") })
+)
+
+// compile compiles the magefile of a folder of the repository.
+func compile(dir, name string) (string, error) {
+	binary := filepath.Join(work, name)
+	cmd := exec.Command("go", "tool", "mage", "-d", dir, "-compile", binary)
+	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("compile the magefile: %w\n%s", err, out)
+		return "", fmt.Errorf("compile the magefile of %s: %w\n%s", dir, err, out)
 	}
 	return binary, nil
-})
+}
 
 // work is where the tests of this package keep what they share.
 var work string

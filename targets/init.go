@@ -72,7 +72,8 @@ func adoptIn(dir string) error {
 func source() adopt.Source {
 	_, file, _, _ := runtime.Caller(0)
 	checkout := filepath.Dir(filepath.Dir(file))
-	if mod, err := os.ReadFile(filepath.Join(checkout, "go.mod")); err == nil && strings.HasPrefix(string(mod), "module slipway\n") {
+	// In a binary without the paths of where it was compiled, the file is relative.
+	if mod, err := os.ReadFile(filepath.Join(checkout, "go.mod")); filepath.IsAbs(file) && err == nil && strings.HasPrefix(string(mod), "module slipway\n") {
 		return adopt.Source{Checkout: checkout}
 	}
 	version := cmp.Or(behind.Version, "v0.0.0")

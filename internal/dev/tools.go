@@ -2,7 +2,6 @@ package dev
 
 import (
 	"context"
-	"fmt"
 	"os/exec"
 	"path/filepath"
 )
@@ -52,12 +51,7 @@ func present(program string) bool {
 
 // installEngine installs Docker the way a deployment does.
 func installEngine(ctx context.Context) error {
-	tools, err := filepath.Abs("tools")
-	if err != nil {
-		return fmt.Errorf("find the checkout: %w", err)
-	}
 	return command{
-		env:  []string{"TOOLS_DIR=" + tools},
 		argv: []string{"bash", filepath.Join("scripts", "prerequisites.sh"), "engine", "compose", "buildx", "tools"},
 	}.run(ctx)
 }

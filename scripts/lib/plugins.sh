@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # Docker's Compose and buildx plugins: a package where one is new enough, else
-# built from the module that TOOLS_DIR/go.mod pins. Only functions; source it
-# after engine.sh.
-#
-#   TOOLS_DIR     the directory of that go.mod (default: ../tools)
+# built as the module plugins.mod beside the scripts pins them. Only functions;
+# source it after engine.sh.
 
 look_compose() { look_plugin "$COMPOSE_VERSION" "$OLDEST_COMPOSE"; }
 
@@ -58,11 +56,7 @@ plugin_package() {
 # plugin_build NAME MODULE COMMAND VARIABLE: the version is stamped in, because
 # Compose refuses to build with a buildx that cannot tell its own.
 plugin_build() {
-    local name=$1 module=$2 command=$3 variable=$4 version built build
-    if [[ ! -f $TOOLS_DIR/go.mod ]]; then
-        refuse "$name: no package is new enough, and TOOLS_DIR ($TOOLS_DIR) has no go.mod to build it from"
-        return 0
-    fi
+    local name=$1 module=$2 command=$3 variable=$4 version built module_dir build
     if ! present go; then
         refuse "$name: no package is new enough, and there is no go on PATH to build it: install Go from https://go.dev/dl/"
         return 0
@@ -70,11 +64,14 @@ plugin_build() {
     BUILD_DIR=$(mktemp -d)
     trap 'rm -rf "$BUILD_DIR"' EXIT
     export HOME=${HOME:-$BUILD_DIR} # go keeps its cache below it
-    version=$(GOWORK=off go list -C "$TOOLS_DIR" -m -f '{{.Version}}' "$module")
-    built=$BUILD_DIR/$name
-    [[ -z ${PRINT_ONLY:-} ]] || built=$PWD/$name
-    build=(go build -C "$TOOLS_DIR" -trimpath -ldflags "-s -w -X $module/$variable=$version" -o "$built" "$module/$command")
+    cp "$HERE/plugins.mod" "$BUILD_DIR/go.mod"
+    cp "$HERE/plugins.sum" "$BUILD_DIR/go.sum"
+    version=$(GOWORK=off go list -C "$BUILD_DIR" -m -f '{{.Version}}' "$module")
+    built=$BUILD_DIR/$name module_dir=$BUILD_DIR
+    [[ -z ${PRINT_ONLY:-} ]] || built=$PWD/$name module_dir=$PWD/$name.module
+    build=(go build -C "$module_dir" -trimpath -ldflags "-s -w -X $module/$variable=$version" -o "$built" "$module/$command")
     if [[ -n ${PRINT_ONLY:-} ]]; then
+        printf 'mkdir -p %q && cp %q %q && cp %q %q\n' "$module_dir" "$HERE/plugins.mod" "$module_dir/go.mod" "$HERE/plugins.sum" "$module_dir/go.sum"
         printf 'CGO_ENABLED=0 GOWORK=off'
         printf ' %q' "${build[@]}"
         printf '\n'
