@@ -62,7 +62,7 @@ var everyTarget = []func(context.Context) error{
 	func(ctx context.Context) error { return Backup(ctx, nil) },
 	func(ctx context.Context) error { return Config(ctx, nil) },
 	func(ctx context.Context) error { return Prerequisites(ctx, nil) },
-	func(ctx context.Context) error { return Deploy(ctx, nil, nil, nil, nil, nil, nil, nil) },
+	func(ctx context.Context) error { return Deploy(ctx, nil, nil, nil, nil, nil, nil, nil, nil) },
 	Down,
 }
 

@@ -23,12 +23,12 @@ var order = []string{"pull", "build", "backup", "migrate", "rollout", "cleanup"}
 //
 // -reset clears all checkpoints first; -skip=preflight,prerequisites,firewall,fail2ban,verify leaves those out;
 // -timeout=5m and -passes=3 are for verify; -wait=2m waits for another deployment to end; -yes confirms; -prune removes
-// containers of services that the compose files no longer have.
+// containers of services that the compose files no longer have; -pull asks the registries for newer images of their tags.
 //
 // Exit 3: refused, the running stack was not touched. 4: failed, the message says what runs now. 11: another deployment
 // holds the lock. 130: interrupted, the message says where it resumes.
-func Deploy(ctx context.Context, reset *bool, skip *string, timeout, wait *time.Duration, passes *int, yes, prune *bool) error {
-	asked := flags{reset: reset, skip: skip, timeout: timeout, wait: wait, passes: passes, yes: yes, prune: prune}
+func Deploy(ctx context.Context, reset *bool, skip *string, timeout, wait *time.Duration, passes *int, yes, prune, pull *bool) error {
+	asked := flags{reset: reset, skip: skip, timeout: timeout, wait: wait, passes: passes, yes: yes, prune: prune, pull: pull}
 	return enter(ctx, "deploy", true, asked, func(ctx context.Context, s *session) error {
 		if s.options.reset {
 			if err := s.clear(""); err != nil {

@@ -21,7 +21,8 @@ const (
 	longestWait = time.Minute
 )
 
-// pull brings the images that are not built here: those that are missing, and those that the files say to ask for each time.
+// pull brings the images that are not built here: those that are missing, and those that the files or
+// the operator say to ask for.
 func (s *session) pull() checkpoints.Step {
 	return checkpoints.Step{
 		Name: "pull",
@@ -87,12 +88,17 @@ func (s *session) toPull(ctx context.Context) ([]wantedImage, error) {
 		switch {
 		case missing >= 0:
 			wanted = append(wanted, wantedImage{service.Name, "image " + service.Images()[missing] + " is not here"})
+		case s.options.pull && slices.ContainsFunc(service.Images(), moves):
+			wanted = append(wanted, wantedImage{service.Name, "-pull asks for a newer image of " + service.Name})
 		case service.AsksRegistry(here[service.Image], time.Now()):
 			wanted = append(wanted, wantedImage{service.Name, "pull_policy of " + service.Name + " is " + service.PullPolicy})
 		}
 	}
 	return wanted, nil
 }
+
+// moves reports whether a reference may mean another image tomorrow: all do but those with a digest.
+func moves(ref string) bool { return !strings.Contains(ref, "@") }
 
 // pullWithRetries tries again, visibly and a bounded number of times, unless it is known that this is of no use.
 func (s *session) pullWithRetries(ctx context.Context, names []string) error {

@@ -3,6 +3,7 @@ package targets
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"slipway"
@@ -74,5 +75,23 @@ func TestToolsThatAreThereAreFoundWithoutAScript(t *testing.T) {
 	}
 	if !there("tools") || there("firewall") {
 		t.Error("jq and curl are there, and whether a firewall is, only its script can tell")
+	}
+}
+
+func TestPullAsksForEachImageThatIsHereAndHasNoDigest(t *testing.T) {
+	pinned := "db@sha256:" + strings.Repeat("0", 64)
+	model := modelOf(t, "services: {web: {image: 'shop:1'}, db: {image: '"+pinned+"'}, own: {image: 'own:1', pull_policy: never}, app: {build: .}}\n")
+	s := &session{dir: t.TempDir()}
+	s.offer(model, s.envContent())
+	if _, err := s.model(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.engine.images = map[string]compose.Image{"shop:1": {ID: "1"}, pinned: {ID: "2"}, "own:1": {ID: "3"}}
+	for _, pull := range []bool{false, true} {
+		s.options.pull = pull
+		wanted, err := s.toPull(t.Context())
+		if asked := len(wanted) == 1 && wanted[0].service == "web"; err != nil || asked != pull || len(wanted) > 1 {
+			t.Errorf("-pull=%v: %+v, %v", pull, wanted, err)
+		}
 	}
 }

@@ -33,7 +33,7 @@ type usage struct {
 var verbs = map[string]usage{
 	"backup":        {flags: map[string]string{"to": "string"}},
 	"config":        {flags: map[string]string{"yes": "bool"}},
-	"deploy":        {flags: map[string]string{"reset": "bool", "skip": "string", "timeout": "time.Duration", "wait": "time.Duration", "passes": "int", "yes": "bool", "prune": "bool"}},
+	"deploy":        {flags: map[string]string{"reset": "bool", "skip": "string", "timeout": "time.Duration", "wait": "time.Duration", "passes": "int", "yes": "bool", "prune": "bool", "pull": "bool"}},
 	"down":          {},
 	"history":       {flags: map[string]string{"json": "bool"}},
 	"init":          {flags: map[string]string{"dir": "string"}},
