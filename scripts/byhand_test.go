@@ -22,7 +22,7 @@ func migrateByHand(t *testing.T, state, job, database string, world ...answer) *
 		{Args: "compose config --services", Stdout: "db\nweb\n"},
 		{Args: "compose config", Stdout: model},
 	}, byHand())
-	return (&run{env: append(project(), "STATE_DIR="+state, "BASE_URL=http://127.0.0.1:1"), answers: answers}).
+	return (&run{env: append(project(), "STATE_DIR="+state, "VERIFY_URLS=http://127.0.0.1:1/"), answers: answers}).
 		do(t, "--skip-checks", "--no-build")
 }
 

@@ -83,7 +83,7 @@ environment:
   DESTINATION   local (default), production, …: which overlay and env file
   STACK_DIR     the directory of docker-compose.yml (default: ../stack)
   STATE_DIR     the directory of the lock (default: /var/lib/slipway/PROJECT)
-  BASE_URL      where step 7 asks /health and /health/ready
+  VERIFY_URLS   what step 7 asks: URLs with a blank between
   HEALTH_TIMEOUT  seconds that step 6 waits (default: 300)
   COMPOSE_FILE, COMPOSE_PROJECT_NAME, COMPOSE_ENV_FILES, COMPOSE_PROFILES,
   LOCK_FD, FAULT_FILE  set by a caller that has decided; see lib/*.sh

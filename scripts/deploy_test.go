@@ -280,7 +280,7 @@ func TestTheDestinationSelectsTheFilesInOrder(t *testing.T) {
 	}
 	for destination, want := range map[string]call{
 		"local":      {Files: stack + "/docker-compose.yml"},
-		"production": {Files: stack + "/docker-compose.yml:" + stack + "/compose.production.yaml", Profiles: "monitoring"},
+		"production": {Files: stack + "/docker-compose.yml:" + stack + "/compose.production.yaml"},
 	} {
 		r := (&run{
 			env:     []string{"STACK_DIR=" + stack, "DESTINATION=" + destination},
@@ -344,7 +344,7 @@ func TestByHandItTakesEightSteps(t *testing.T) {
 		"--skip-checks --no-build": {"1", "3"},
 	} {
 		r := (&run{
-			env:     append(project(), "BASE_URL="+server.URL, "MIN_DISK_GB=0"),
+			env:     append(project(), "VERIFY_URLS="+server.URL, "MIN_DISK_GB=0"),
 			answers: byHand(),
 		}).do(t, strings.Fields(options)...)
 		r.wantCode(t, 0)

@@ -112,7 +112,7 @@ func (s *stand) script(name string, env []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(s.t.Context(), "bash", append([]string{name}, args...)...)
 	cmd.Env = append(os.Environ(),
 		"COMPOSE_PROJECT_NAME="+s.project, "STACK_DIR="+s.dir, "STATE_DIR="+filepath.Join(s.dir, "state"),
-		"PORT="+s.port, "BASE_URL=http://127.0.0.1:"+s.port, "MIN_DISK_GB=0", "FAULT_FILE="+filepath.Join(s.dir, "fault"))
+		"PORT="+s.port, "VERIFY_URLS=http://127.0.0.1:"+s.port+"/health http://127.0.0.1:"+s.port+"/health/ready", "MIN_DISK_GB=0", "FAULT_FILE="+filepath.Join(s.dir, "fault"))
 	cmd.Env = append(cmd.Env, env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd

@@ -25,8 +25,7 @@ usage: health-check.sh preflight
               failure with its remedy
   wait        until every service, or each SERVICE, is healthy; a one-off
               service that exited 0 counts (SECONDS: 300 by default)
-  verify      asks BASE_URL/health and BASE_URL/health/ready, three times in a
-              row (BASE_URL: http://127.0.0.1:3000 by default)
+  verify      asks each of the URLs in VERIFY_URLS, three times in a row
 
 The environment is that of deploy.sh.
 USAGE
@@ -192,14 +191,20 @@ wait_for() {
 
 # verify: from outside, and in a row, for one answer may be luck.
 verify() {
-    local base=${BASE_URL:-http://127.0.0.1:3000} pass path
+    local -a urls
+    local pass url
+    read -r -a urls <<<"${VERIFY_URLS:-}"
+    if ((${#urls[@]} == 0)); then
+        note 'nothing is asked from outside: VERIFY_URLS names no URL'
+        return
+    fi
     for pass in 1 2 3; do
-        for path in /health /health/ready; do
-            curl --fail --silent --show-error --max-time 10 --output /dev/null -- "$base$path" ||
-                fail 4 "GET $base$path failed in pass $pass of 3"
+        for url in "${urls[@]}"; do
+            curl --fail --silent --show-error --max-time 10 --output /dev/null -- "$url" ||
+                fail 4 "GET $url failed in pass $pass of 3"
         done
     done
-    note "$base/health and $base/health/ready answered 3 times in a row"
+    note "answered 3 times in a row: ${urls[*]}"
 }
 
 main() {

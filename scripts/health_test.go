@@ -86,7 +86,7 @@ func TestVerifyAsksThreeTimesInARow(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	verify := func() *run {
-		return (&run{script: "health-check.sh", env: []string{"BASE_URL=" + server.URL}}).do(t, "verify")
+		return (&run{script: "health-check.sh", env: []string{"VERIFY_URLS=" + server.URL + "/health " + server.URL + "/health/ready"}}).do(t, "verify")
 	}
 	verify().wantCode(t, 0)
 	if health.Load() != 3 || ready.Load() != 3 {
@@ -95,6 +95,13 @@ func TestVerifyAsksThreeTimesInARow(t *testing.T) {
 	r := verify()
 	r.wantCode(t, 4)
 	r.wantSaid(t, "/health/ready failed in pass 3 of 3")
+}
+
+func TestVerifyAsksNothingThatNobodyNamed(t *testing.T) {
+	t.Parallel()
+	r := (&run{script: "health-check.sh"}).do(t, "verify")
+	r.wantCode(t, 0)
+	r.wantSaid(t, "VERIFY_URLS names no URL")
 }
 
 func TestPreflightListsEveryFailureWithItsRemedy(t *testing.T) {

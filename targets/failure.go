@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 
@@ -91,23 +92,28 @@ func (r redacted) Error() string {
 
 func (r redacted) Unwrap() error { return r.err }
 
+// called is how the operator starts targets.
+func called() string {
+	if behind.Binary != "" {
+		return behind.Binary
+	}
+	if _, err := exec.LookPath("mage"); err != nil {
+		return "go tool mage"
+	}
+	return "mage"
+}
+
 // command is what to type for a target at the current destination.
 func command(target string) string {
-	words := []string{behind.Binary}
-	if behind.Binary == "" {
-		words = []string{"mage"}
-		if _, err := exec.LookPath("mage"); err != nil {
-			words = []string{"go", "tool", "mage"}
-		}
-	}
+	words := []string{called(), target}
 	switch name := destinationName(); {
 	case name == "" || current != nil && name == current.stack.Destinations[0].Name:
 	case selected != "" || behind.Binary != "" || destinationIsTarget():
-		words = append(words, name)
+		words = slices.Insert(words, 1, name)
 	default:
-		words = append([]string{"DESTINATION=" + name}, words...)
+		words = slices.Insert(words, 0, "DESTINATION="+name)
 	}
-	return strings.Join(append(words, target), " ")
+	return strings.Join(words, " ")
 }
 
 // destinationIsTarget tells whether the magefile has a target that selects the destination.

@@ -267,7 +267,8 @@ func byHand(s *site) {
 	s.edit("stack/docker-compose.yml", "name: freshtrack", "name: "+s.project)
 	s.env = maps.Clone(s.env)
 	delete(s.env, "COMPOSE_PROJECT_NAME")
-	s.env["BASE_URL"] = "http://127.0.0.1:" + s.env["BACKEND_PORT"]
+	backend := "http://127.0.0.1:" + s.env["BACKEND_PORT"]
+	s.env["VERIFY_URLS"] = backend + "/health " + backend + "/health/ready"
 	out, err := s.prepared("bash", "scripts/deploy.sh").CombinedOutput()
 	said := string(out)
 	if err != nil {

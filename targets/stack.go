@@ -12,10 +12,11 @@ import (
 
 	"slipway"
 	"slipway/internal/behind"
+	"slipway/internal/host"
 	"slipway/internal/settings"
 )
 
-func init() { behind.Run, behind.To = run, selectDestination }
+func init() { behind.Run, behind.To, host.Command = run, selectDestination, command }
 
 // stack is what is declared, with what the names of the files tell.
 type stack struct{ slipway.Stack }

@@ -102,7 +102,7 @@ func unknownTarget(word, previous string) error {
 	if strings.HasPrefix(word, "-") {
 		return fmt.Errorf("%q is no target, and %s takes no such flag", word, previous)
 	}
-	return fmt.Errorf("%q is no target; mage -l lists them", word)
+	return fmt.Errorf("%q is no target; %s -l lists them", word, called())
 }
 
 // read takes a target's arguments and flags off the words after it.

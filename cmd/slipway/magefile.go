@@ -4,6 +4,6 @@
 package main
 
 import (
-	_ "slipway/internal/binary" // mage:import
-	_ "slipway/targets"         // mage:import
+	_ "slipway/cmd/binary" // mage:import
+	_ "slipway/targets"    // mage:import
 )

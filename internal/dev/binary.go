@@ -34,7 +34,7 @@ func compileBinary(ctx context.Context, dir, arch string) error {
 	if err != nil {
 		return err
 	}
-	flags := "-s -w -X slipway/internal/binary.version=" + strings.TrimSpace(version)
+	flags := "-s -w -X slipway/cmd/binary.version=" + strings.TrimSpace(version)
 	mage := []string{"go", "tool", "mage", "-d", filepath.Join("cmd", "slipway"), "-goos", "linux", "-goarch", arch, "-ldflags", flags, "-compile", binary}
 	if err := (command{env: []string{"CGO_ENABLED=0", "GOFLAGS=-trimpath"}, argv: mage}).run(ctx); err != nil {
 		return err

@@ -45,7 +45,7 @@ func judgeEngine(f EngineFacts, err error, missing string) Finding {
 	case errors.Is(err, context.DeadlineExceeded):
 		return Fail("docker does not answer in time", "look with: docker version; journalctl -u docker")
 	case f.Client == "":
-		return Finding{State: missing, Detail: because("docker is not installed", err), Remedy: "mage prerequisites"}
+		return Finding{State: missing, Detail: because("docker is not installed", err), Remedy: Command("prerequisites")}
 	case f.Engine == "":
 		return Finding{State: missing, Detail: because("the engine does not answer", err),
 			Remedy: "systemctl start docker; without root: sudo usermod -aG docker $USER, then log in again"}
@@ -61,10 +61,10 @@ func judgeCompose(f EngineFacts, err error, missing string) Finding {
 	case errors.Is(err, context.DeadlineExceeded):
 		return Fail("docker does not answer in time", "look with: docker compose version")
 	case f.Compose == "":
-		return Finding{State: missing, Detail: "the Compose plugin is not installed", Remedy: "mage prerequisites"}
+		return Finding{State: missing, Detail: "the Compose plugin is not installed", Remedy: Command("prerequisites")}
 	case Older(f.Compose, scripts.Oldest().Compose):
 		return Finding{State: missing, Detail: fmt.Sprintf("Compose %s, at least %s is needed", f.Compose, scripts.Oldest().Compose),
-			Remedy: "mage prerequisites"}
+			Remedy: Command("prerequisites")}
 	}
 	return OK("Compose " + f.Compose)
 }
@@ -77,10 +77,10 @@ func judgeBuildx(f EngineFacts, _ error, missing string) Finding {
 	case f.Compose != "" && Older(f.Compose, oldest.ComposeWithBuildx):
 		return OK(fmt.Sprintf("Compose %s builds by itself", f.Compose))
 	case f.Buildx == "":
-		return Warn("the buildx plugin is not installed, images are built by the classic builder", "mage prerequisites")
+		return Warn("the buildx plugin is not installed, images are built by the classic builder", Command("prerequisites"))
 	case Older(f.Buildx, oldest.Buildx):
 		return Finding{State: missing, Detail: fmt.Sprintf("buildx %s, Compose %s builds with %s and newer only", f.Buildx, f.Compose, oldest.Buildx),
-			Remedy: "mage prerequisites"}
+			Remedy: Command("prerequisites")}
 	}
 	return OK("buildx " + f.Buildx)
 }

@@ -36,7 +36,7 @@ func judgeKernel(release, missing string, mounts []disk.PartitionStat, filesyste
 	if cgroup == "" {
 		return Finding{
 			State: missing, Detail: release + ": no control groups are mounted, containers cannot start",
-			Remedy: "mage prerequisites mounts them with cgroupfs-mount; or boot with systemd",
+			Remedy: Command("prerequisites") + " mounts them with cgroupfs-mount; or boot with systemd",
 		}
 	}
 	overlay := false

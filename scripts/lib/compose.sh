@@ -47,15 +47,11 @@ derive_files() {
     if [[ $destination != local ]]; then
         COMPOSE_FILE+=:$PWD/compose.$destination.yaml
         env=$PWD/.env.$destination
-        [[ -f $env ]] || fail 3 "$env is missing: write it first, with \`mage $destination config\`"
+        [[ -f $env ]] || fail 3 "$env is missing: write it first, as Slipway's config does"
     fi
     while IFS= read -r -d : file; do
         [[ -f $file ]] || fail 3 "$file is missing"
     done <<<"$COMPOSE_FILE:"
-    if [[ $destination == production ]]; then
-        COMPOSE_PROFILES=${COMPOSE_PROFILES-monitoring}
-        export COMPOSE_PROFILES
-    fi
     if [[ -f $env ]]; then
         export COMPOSE_ENV_FILES=$env
     fi
