@@ -15,6 +15,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/template"
 
 	"slipway"
+	"slipway/internal/compose"
 	"slipway/internal/health"
 )
 
@@ -111,8 +112,12 @@ func (s *session) verifyAddresses(ctx context.Context) ([]health.Answer, error) 
 	if err != nil {
 		return nil, err
 	}
+	endpoints, err := s.askable(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var addresses []health.Address
-	for _, a := range s.dest.Endpoints {
+	for _, a := range endpoints {
 		url, err := expand(a.URL, env)
 		if err != nil {
 			return nil, fmt.Errorf("address %s: %w", a.Name, err)
@@ -126,6 +131,22 @@ func (s *session) verifyAddresses(ctx context.Context) ([]health.Answer, error) 
 	tell, done := s.answers(ctx)
 	defer done()
 	return health.Ask(ctx, addresses, s.options.passes, tell), nil
+}
+
+// askable are the endpoints that can be asked from here: of an engine on another machine, not those that follow from its published
+// ports, which are that machine's.
+func (s *session) askable(ctx context.Context) ([]slipway.Endpoint, error) {
+	model, err := s.model(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := s.info(); err != nil || info.Local {
+		return s.dest.Endpoints, nil //nolint:nilerr // whoever needs the engine says so
+	}
+	published := model.Endpoints()
+	return slices.DeleteFunc(slices.Clone(s.dest.Endpoints), func(e slipway.Endpoint) bool {
+		return slices.Contains(published, compose.Endpoint{Name: e.Name, URL: e.URL})
+	}), nil
 }
 
 func answersError(answers []health.Answer) error {

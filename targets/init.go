@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"slipway"
@@ -84,8 +86,14 @@ func source() adopt.Source {
 			}
 		}
 	}
+	if !released.MatchString(version) { // a binary of a commit, which a module cannot require
+		version = "v0.0.0"
+	}
 	return adopt.Source{Version: version}
 }
+
+// released is the version of a release.
+var released = regexp.MustCompile(`^v\d+\.\d+\.\d+`)
 
 // module is the name of the project's module.
 func module(project string) string {
@@ -101,17 +109,15 @@ func nextCommands(dir string, from adopt.Source, kept []string) []string {
 	if current, err := os.Getwd(); err != nil || current != dir {
 		commands = append(commands, "cd "+dir)
 	}
-	for _, file := range kept {
-		if file == "go.mod" {
-			edit := "go mod edit -tool=github.com/magefile/mage -require=slipway@" + cmp.Or(from.Version, "v0.0.0")
-			if from.Checkout != "" {
-				edit += " -replace=slipway=" + from.Checkout
-			}
-			commands = append(commands, edit, "go mod tidy")
+	if slices.Contains(kept, "go.mod") {
+		edit := "go mod edit -tool=github.com/magefile/mage -require=slipway@" + cmp.Or(from.Version, "v0.0.0")
+		if from.Checkout != "" {
+			edit += " -replace=slipway=" + from.Checkout + " && go mod tidy"
 		}
+		commands = append(commands, edit)
 	}
-	if from.Checkout == "" && len(commands) == 0 {
-		commands = append(commands, "go mod tidy")
+	if from.Checkout == "" {
+		commands = append(commands, "go mod edit -replace=slipway=CHECKOUT   (a folder with Slipway's sources)", "go mod tidy")
 	}
 	commands = append(commands, "go tool mage plan", "go tool mage deploy")
 	for i, command := range commands {
