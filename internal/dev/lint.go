@@ -6,11 +6,26 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// tags are the build tags under which code hides from a plain build.
-const tags = "mage,engine,soak,services"
+// tags are the build tags under which code hides from a plain build. Mage's is not among them: it makes two packages of the
+// root, this repository's magefile and package slipway. Named one by one, magefiles need no tag.
+const tags = "engine,soak,services"
+
+// overMagefiles runs a program over every magefile but those of tests.
+func overMagefiles(ctx context.Context, argv ...string) error {
+	found, err := files(".", func(path string) bool {
+		return filepath.Base(path) == "magefile.go" && !strings.Contains(path, "testdata")
+	})
+	if err != nil {
+		return err
+	}
+	return each(found, func(magefile string) error {
+		return command{argv: append(slices.Clone(argv), "./"+filepath.ToSlash(magefile))}.run(ctx)
+	})
+}
 
 // linters are the parts of Lint. Each sees the whole repository.
 func linters() []part {
@@ -46,9 +61,10 @@ func lintVet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return each(mods, func(mod string) error {
+	packages := each(mods, func(mod string) error {
 		return command{dir: mod, argv: []string{"go", "vet", "-tags", tags, "./..."}}.run(ctx)
 	})
+	return errors.Join(packages, overMagefiles(ctx, "go", "vet"))
 }
 
 func lintModules(ctx context.Context) error {
@@ -94,9 +110,10 @@ func lintGo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return each(mods, func(mod string) error {
+	packages := each(mods, func(mod string) error {
 		return command{dir: mod, argv: []string{linter, "run", "--config", config}}.run(ctx)
 	})
+	return errors.Join(packages, overMagefiles(ctx, linter, "run", "--config", config))
 }
 
 // buildTool builds the program that the module tools/NAME of the checkout at root pins; the build cache makes that a matter of

@@ -45,7 +45,7 @@ func (p *place) production(ctx context.Context) (*production, error) {
 	if _, err := execute(ctx, ".", nil, "bash", filepath.Join("stack", "testimages", "build.sh")); err != nil {
 		return nil, err
 	}
-	if err := p.compile(ctx, filepath.Join("magefiles", "magefile.go"), s.binary); err != nil {
+	if err := p.compile(ctx, "magefile.go", s.binary); err != nil {
 		return nil, err
 	}
 	images, err := os.ReadFile(filepath.Join("stack", "testimages", "images.env"))

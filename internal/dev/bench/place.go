@@ -77,7 +77,7 @@ func (p *place) compile(ctx context.Context, magefile, binary string) error {
 	if err != nil {
 		return fmt.Errorf("read a magefile: %w", err)
 	}
-	if err := writeFile(filepath.Join(p.checkout(), "magefiles", "magefile.go"), string(text)); err != nil {
+	if err := writeFile(filepath.Join(p.checkout(), "magefile.go"), string(text)); err != nil {
 		return err
 	}
 	_, err = execute(ctx, p.checkout(), nil, "go", "tool", "mage", "-compile", binary)
