@@ -5,6 +5,7 @@
 # usage: build.sh [--force] [IMAGE…]     IMAGE: postgres redis caddy prometheus node-exporter blackbox-exporter
 #                                               minio loki promtail grafana uptime-kuma (all of these without one),
 #                                               postgres-13 postgres-17 postgres-18 mariadb-10.11 mariadb-11.8 redis-8
+#                                               mariadb-tools-10.11 mariadb-tools-11.8
 #
 # An image whose recipe has not changed is kept; --force builds it again, with the packages' current versions.
 # Needs root, docker, mmdebstrap, and go. APT_SOURCES names the list of Debian 12's archives; the
@@ -23,6 +24,7 @@ readonly -A tags=(
     ["uptime-kuma"]=uptime-kuma-standin:1
     ["postgres-13"]=postgres:13 ["postgres-17"]=postgres:17 ["postgres-18"]=postgres:18 ["redis-8"]=redis:8
     ["mariadb-10.11"]=mariadb:10.11 ["mariadb-11.8"]=mariadb:11.8
+    ["mariadb-tools-10.11"]=mariadb:10.11-tools ["mariadb-tools-11.8"]=mariadb:11.8-tools
 )
 readonly order=(postgres redis caddy prometheus node-exporter blackbox-exporter minio loki promtail grafana uptime-kuma)
 
@@ -185,10 +187,18 @@ build_mariadb-11.8() {
     mariadb_image mariadb-11.8 "$1" trixie
 }
 
-# mariadb_image NAME ROOT SUITE
+build_mariadb-tools-10.11() {
+    mariadb_image mariadb-tools-10.11 "$1" bookworm mariadb-client
+}
+
+build_mariadb-tools-11.8() {
+    mariadb_image mariadb-tools-11.8 "$1" trixie mariadb-client
+}
+
+# mariadb_image NAME ROOT SUITE [PACKAGE…]
 mariadb_image() {
     local name="$1" root="$2"
-    unpack_from "$3" "$root" busybox-static bash libc-bin gosu mariadb-server-core mariadb-client-core
+    unpack_from "$3" "$root" busybox-static bash libc-bin gosu mariadb-server-core mariadb-client-core "${@:4}"
     base "$root" mysql
     install -D -m 755 "$here/mariadb/docker-entrypoint.sh" "$root/usr/local/bin/docker-entrypoint.sh"
     install -d -m 1777 -o 999 -g 999 "$root/var/lib/mysql" "$root/run/mysqld"
