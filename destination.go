@@ -53,10 +53,11 @@ type Destination struct {
 
 // Database says what a migration depends on beside its image, and how the data is backed up before it.
 //
-// A postgres is dumped and restored in the container of Service. A sqlite is copied by one-off containers of the first of Writers,
-// whose program answers `backup -`, `inspect -` and `restore -`: stack/app of Slipway's own repository shows how.
+// A postgres, a mariadb or a redis is dumped and restored in the container of Service. A sqlite is copied by one-off containers of the
+// first of Writers, whose program answers `backup -`, `inspect -` and `restore -`: stack/app of Slipway's own repository shows how. A
+// volume is any other data: all files of Volume, while its Writers are stopped, which are then all that write to it.
 type Database struct {
-	// Kind is postgres or sqlite: how a backup is taken. If empty, it is postgres where the compose files have one, else none is taken.
+	// Kind is how a backup is taken: postgres, mariadb (MySQL too), redis (Valkey too), sqlite or volume. If empty, it is postgres where the compose files have one, else none is taken.
 	Kind string
 
 	// Service runs the database; it is started and awaited before a migration. If empty, it is the one service whose image is a
@@ -77,6 +78,10 @@ type Database struct {
 
 	// Writers are the services that write to it, stopped during a restore. If empty, they are those that depend on Service.
 	Writers []string
+
+	// Copy is a program and its arguments that copy each backup elsewhere; ${BACKUP} is its folder, ${ID} its id. If empty, backups
+	// stay where they are made.
+	Copy []string
 }
 
 // Endpoint is asked from outside by verify. In URL and Via, ${KEY} and ${KEY:-default} stand for settings.

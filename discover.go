@@ -224,6 +224,9 @@ func (d Database) or(other Database) Database {
 	if d.Writers == nil {
 		d.Writers = other.Writers
 	}
+	if d.Copy == nil {
+		d.Copy = other.Copy
+	}
 	return d
 }
 

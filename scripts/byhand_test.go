@@ -87,7 +87,7 @@ func TestByHandAMigrationDoesNotRunBehindABackupThatFailed(t *testing.T) {
 		"the dump is cut short": {"", []answer{{Args: execDB, Ends: " holds_data", Stdout: "yes\n"}, {Args: execDB, Ends: " survey_server", Stdout: survey}, {Args: execDB, Ends: " count_rows", Code: 7}},
 			7, "deploy.sh: migrate: the backup is broken, with exit code 7\n"},
 		"the label is a slip": {`,"labels":{"slipway.backup":"postgresql db"}`, nil,
-			3, `label slipway.backup of migrate: "postgresql db" is not "postgres SERVICE" or "sqlite SERVICE"`},
+			3, `label slipway.backup of migrate: "postgresql db" is not "KIND SERVICE", where KIND is one of postgres, mariadb, redis, sqlite, volume`},
 		"the job itself": {`,"labels":{"slipway.backup":"sqlite migrate"}`, nil, 3, "with another service than migrate\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,6 +26,12 @@ source "$HERE/lib/lock.sh"
 source "$HERE/lib/postgres.sh"
 # shellcheck source=lib/sqlite.sh
 source "$HERE/lib/sqlite.sh"
+# shellcheck source=lib/mariadb.sh
+source "$HERE/lib/mariadb.sh"
+# shellcheck source=lib/redis.sh
+source "$HERE/lib/redis.sh"
+# shellcheck source=lib/volume.sh
+source "$HERE/lib/volume.sh"
 # shellcheck source=lib/backup.sh
 source "$HERE/lib/backup.sh"
 # shellcheck source=lib/rehearsal.sh
@@ -56,6 +62,7 @@ Deploys the stack in eight steps, or does one step.
   backup FILE KIND SERVICE [ABOUT]   write a checked copy of a database
   check FILE KIND SERVICE [foreign]    look whether such a copy is whole and fits
   restore FILE KIND SERVICE [foreign]  put such a copy in the place of its content
+  finish                   have a restore that was killed come to its end, or to nothing
   upgrade SERVICE CONTAINER TARGET HOME  fill the new volume of a PostgreSQL, mounted
                            at TARGET, its data in HOME, from its old container
   migrate JOB              run a one-off job; adopt it when it already runs
@@ -69,8 +76,9 @@ Deploys the stack in eight steps, or does one step.
   cleanup                  remove this project's dangling images
   down                     stop and remove the project, keep its volumes
 
-KIND is postgres, or sqlite, which the program of SERVICE copies itself. FILE without
-a slash is in the backups of STATE_DIR. Stop what writes before a restore. A copy of
+KIND is postgres, mariadb or redis; sqlite, which the program of SERVICE copies itself;
+or volume, with the name of a volume of the compose files as SERVICE: who writes to it
+is stopped meanwhile. FILE without a slash is in the backups of STATE_DIR. Stop what writes before a restore. A copy of
 another project, or of a newer server, is refused without the word foreign.
 
 In the eight steps, a backup precedes the migration: of the PostgreSQL that the job
@@ -150,7 +158,7 @@ step_aside() {
 }
 
 step_backup() {
-    [[ ($# -eq 3 || $# -eq 4) && ($2 == postgres || $2 == sqlite) ]] || usage_error "backup needs a FILE, a KIND and a SERVICE"
+    [[ ($# -eq 3 || $# -eq 4) && $2 =~ ^($KINDS)$ ]] || usage_error "backup needs a FILE, a KIND and a SERVICE"
     take_backup "$@"
 }
 
@@ -165,6 +173,11 @@ step_restore() {
     put_back "$@"
 }
 
+step_finish() {
+    no_live_job
+    finish_restore
+}
+
 step_upgrade() {
     (($# == 4)) || usage_error "upgrade needs a SERVICE, its old CONTAINER, a TARGET and a HOME"
     no_live_job
@@ -173,7 +186,7 @@ step_upgrade() {
 
 # of_backup FILE KIND SERVICE [foreign]
 of_backup() {
-    [[ ($# -eq 3 || ($# -eq 4 && $4 == foreign)) && ($2 == postgres || $2 == sqlite) ]] ||
+    [[ ($# -eq 3 || ($# -eq 4 && $4 == foreign)) && $2 =~ ^($KINDS)$ ]] ||
         usage_error "$STEP needs a FILE, a KIND and a SERVICE, and takes the word foreign behind them"
 }
 
@@ -355,8 +368,14 @@ step_down() {
 # migrate_all: by hand nobody else starts the databases, waits for them and has them
 # backed up, or looks whether what still runs knows the newest migrations.
 migrate_all() {
-    local job jobs list older limit
+    local job jobs list older limit restoring
     local -a databases
+    restoring=$(restored_service)
+    if [[ -n $restoring ]]; then
+        step_start "$restoring"
+        "$HERE/health-check.sh" wait "${HEALTH_TIMEOUT:-300}" "$restoring"
+    fi
+    finish_restore
     jobs_as_services
     jobs=$(job_names)
     for job in $jobs; do
@@ -413,7 +432,7 @@ main() {
     STEP=
     if (($# > 0)) && [[ $1 != -* ]]; then
         case $1 in
-            rehearse | pull | build | start | stop | hooks | halt | aside | backup | check | restore | upgrade | migrate | up | renew | unlink | reload | beside | retire | version | cleanup | down) ;;
+            rehearse | pull | build | start | stop | hooks | halt | aside | backup | check | restore | finish | upgrade | migrate | up | renew | unlink | reload | beside | retire | version | cleanup | down) ;;
             *) usage_error "there is no step \"$1\"" ;;
         esac
         STEP=$1

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -131,6 +132,27 @@ func TestTheDocumentationStatesTheOldestVersions(t *testing.T) {
 			if !strings.Contains(string(text), line) {
 				t.Errorf("docs/%s does not say %q", page, line)
 			}
+		}
+	}
+}
+
+func TestNoTwoFilesOfFunctionsGiveTheSameNameToTwo(t *testing.T) {
+	t.Parallel()
+	named, of := regexp.MustCompile(`(?m)^([a-z_0-9]+)\(\)`), map[string]string{}
+	paths, err := filepath.Glob("lib/*.sh")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%v, %v", paths, err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range named.FindAllStringSubmatch(string(text), -1) {
+			if other, taken := of[found[1]]; taken {
+				t.Errorf("%s is a function of %s and of %s: deploy.sh has the one that comes later", found[1], other, path)
+			}
+			of[found[1]] = path
 		}
 	}
 }

@@ -17,13 +17,14 @@ import (
 
 // Backup makes a backup of the database now and prints its id, time and size.
 //
-// The database goes on working. A backup has every database of the server and its roles, and says what it does not hold. It is
+// The database goes on working; what writes to a plain volume is stopped meanwhile. A backup has every database of the server and its roles, and says what it does not hold. It is
 // read to its end before it counts; it is in backups/ of the state directory, for its owner alone. The ten newest good ones of
 // each cause are kept, and those from before a migration or a restore until a deployment was verified after them. `mage restore` brings one
 // back.
 //
-// -to=DIR puts a copy into a folder as well, such as one of another machine, where nothing is ever removed. Exit 3 when there is
-// no database or no such folder, 4 when the backup or the copy failed, 11 while a deployment holds the lock.
+// -to=DIR puts a copy into a folder as well, such as one of another machine, where nothing is ever removed; a program that the
+// declaration names takes one too, as of every backup. Exit 3 when there is no database or no such folder, 4 when the backup or a
+// copy failed, 11 while a deployment holds the lock.
 func Backup(ctx context.Context, to *string) error {
 	return enter(ctx, "backup", true, flags{to: to}, func(ctx context.Context, s *session) error {
 		started := time.Now()
@@ -43,17 +44,25 @@ func Backup(ctx context.Context, to *string) error {
 		s.console.Line(console.OK, "backup", filepath.Dir(made.Path), time.Since(started))
 		s.console.Print(made.String() + "\n")
 		s.console.Below(made.Holds())
-		if s.options.to == "" {
-			return nil
+		if err := errors.Join(s.copyTo(made), s.copyElsewhere(ctx, made)); err != nil {
+			return fail(ctx, exitFailed, fmt.Errorf("backup: %w", err))
 		}
-		started = time.Now()
-		copied, err := made.CopyTo(s.options.to)
-		if err != nil {
-			return fail(ctx, exitFailed, fmt.Errorf("backup: %s was made here, and not copied to %s: %w", made.ID, s.options.to, err))
-		}
-		s.console.Line(console.OK, "copy", copied, time.Since(started))
 		return nil
 	})
+}
+
+// copyTo puts a copy of a backup into the folder that was asked for.
+func (s *session) copyTo(made backup.Backup) error {
+	if s.options.to == "" {
+		return nil
+	}
+	started := time.Now()
+	copied, err := made.CopyTo(s.options.to)
+	if err != nil {
+		return fmt.Errorf("%s was made here, and not copied to %s: %w", made.ID, s.options.to, err)
+	}
+	s.console.Line(console.OK, "copy", copied, time.Since(started))
+	return nil
 }
 
 const noKind = "the stack names no database that can be backed up"
@@ -173,8 +182,17 @@ func (s *session) takeBackup(ctx context.Context, why backup.Why) (backup.Backup
 	if err != nil {
 		return backup.Backup{}, err
 	}
-	// It may be cut short: what is half written is no backup.
-	if err := s.interruptibleScript(ctx, "deploy.sh", "backup", made.Path, database.Kind, database.keeper(), about); err != nil {
+	running, err := s.runningWriters(ctx)
+	if err != nil {
+		return backup.Backup{}, err
+	}
+	args := []string{"backup", made.Path, database.Kind, database.keeper(), about}
+	if database.Kind == "volume" { // whose services it stops and starts again: that is not cut short
+		err = errors.Join(s.script(ctx, "deploy.sh", args...), s.startAgain(context.WithoutCancel(ctx), running))
+	} else { // what is half written is no backup
+		err = s.interruptibleScript(ctx, "deploy.sh", args...)
+	}
+	if err != nil {
 		return backup.Backup{}, err
 	}
 	if _, err := os.Stat(made.Path); errors.Is(err, fs.ErrNotExist) {
@@ -192,7 +210,15 @@ func (s *session) takeBackup(ctx context.Context, why backup.Why) (backup.Backup
 	if err := s.tellMonitoring(ctx, made); err != nil {
 		s.console.Line(console.Warn, "backup", "monitoring does not know of it: "+err.Error(), 0)
 	}
-	return made, nil
+	if why == backup.ByHand { // who asked for it is told how its copy ended
+		return made, nil
+	}
+	err = s.copyElsewhere(ctx, made)
+	if err != nil && ctx.Err() == nil { // the way back is here: it is no reason not to go on
+		s.console.Line(console.Warn, "copy", err.Error(), 0)
+		err = nil
+	}
+	return made, err
 }
 
 // about is what the manifest says of the cause of a backup, as JSON.

@@ -16,63 +16,97 @@ func TestABackupOrARestoreThatIsKilledIsAllOrNothing(t *testing.T) {
 	killedBackups(t, 4)
 }
 
-// killedBackups kills a restore, and a backup, at as many instants spread over the time that each usually takes. The databases
-// are all as in the backup or all as they were, every backup in the list is whole, and the next deployment has everything run.
+// killedBackups does it with a PostgreSQL that has two databases.
 func killedBackups(t *testing.T, instants int) {
 	d := shop(t, "17")
 	d.deploy(0, straight)
 	d.furnish()
-	old := d.furnished()
 	d.says(d.mage("backup"), 0)
-	id := d.backups()[0]
-	// The same change in both databases: half of a restore would show.
-	change := func() {
-		d.sql("shop", "UPDATE orders SET note = note || '!' WHERE id <= 100")
-		d.sql("price list", "UPDATE prices SET cents = cents + 1")
-	}
-	restore := []string{"restore", "-backup=" + id, "-yes"}
-	change()
-	began := time.Now()
-	d.says(d.mage(restore...), 0)
-	usual := time.Since(began)
-	restored := 0
-	for n := range instants {
-		for _, args := range [][]string{restore, {"backup"}} {
-			change()
-			changed := d.furnished()
-			run := d.start(args...)
-			time.Sleep(usual * time.Duration(n+1) / time.Duration(instants+1)) // the instant is drawn from a range, not awaited
-			killAllOf(d.state)
-			got := run.wait()
-			if got.code != codeKilled && got.code != 0 {
-				t.Fatalf("%v: %s", args, got)
-			}
+	killing{
+		d: d, id: d.backups()[0], instants: instants, whole: true,
+		content: func() string { return d.withoutLeftovers(d.furnished()) },
+		// The same change in both databases: half of a restore would show.
+		change: func() {
+			d.sql("shop", "UPDATE orders SET note = note || '!' WHERE id <= 100")
+			d.sql("price list", "UPDATE prices SET cents = cents + 1")
+		},
+		settle: func() {
 			eventually(t, 2*time.Minute, "the exchange of databases, if it was begun in the container, has come to its end", func() bool {
 				return !strings.Contains(d.docker("top", d.project+"-db-1"), " swap_databases shop ")
 			})
-			now := d.furnished()
-			clean := d.withoutLeftovers(now)
-			switch {
-			case clean == old && args[0] == "restore":
-				restored++
-			case clean != changed:
-				t.Fatalf("%v, killed at instant %d, left\n%s\nwant\n%s\nor\n%s", args, n, clean, changed, old)
+		},
+	}.run()
+}
+
+// killing kills a restore, and a backup, at as many instants spread over the time that each usually takes. The data is all as in the
+// backup or all as it was, every backup in the list is whole, and the next deployment has everything run.
+type killing struct {
+	d        *demo
+	id       string // the backup, of what is there
+	instants int
+	change   func()
+	content  func() string
+	settle   func() // waits for what a killed run has left at work; nil where it leaves nothing
+	whole    bool   // a restore that was killed is all or nothing at once, and not with the next deployment only
+}
+
+func (k killing) run() {
+	k.d.t.Helper()
+	old := k.content()
+	restore := []string{"restore", "-backup=" + k.id, "-yes"}
+	k.change()
+	began := time.Now()
+	k.d.says(k.d.mage(restore...), 0)
+	usual := time.Since(began)
+	restored := 0
+	for n := range k.instants {
+		for _, args := range [][]string{restore, {"backup"}} {
+			k.change()
+			changed := k.content()
+			run := k.d.start(args...)
+			time.Sleep(usual * time.Duration(n+1) / time.Duration(k.instants+1)) // the instant is drawn from a range, not awaited
+			killAllOf(k.d.state)
+			got := run.wait()
+			if got.code != codeKilled && got.code != 0 {
+				k.d.t.Fatalf("%v: %s", args, got)
 			}
-			d.says(d.mage("restore", "-check"), 0, "ok    "+id)
-			d.deploy(0, straight)
-			if up := d.docker("ps", "--filter", "label=com.docker.compose.project="+d.project, "--format", `{{.Label "com.docker.compose.service"}}`); !strings.Contains(up, "web") || !strings.Contains(up, "db") {
-				t.Fatalf("%v, killed at instant %d: after the next deployment there run %q", args, n, up)
+			if k.settle != nil {
+				k.settle()
+			}
+			if k.whole {
+				k.allOrNothing(n, args, old, changed)
+			}
+			k.d.deploy(0, straight)
+			if k.allOrNothing(n, args, old, changed) && args[0] == "restore" {
+				restored++
+			}
+			k.d.says(k.d.mage("restore", "-check"), 0, "ok    "+k.id)
+			for service := range k.d.ids() {
+				if up := k.d.docker("ps", "--filter", "label=com.docker.compose.project="+k.d.project, "--filter", "label=com.docker.compose.service="+service, "--format", "{{.Names}}"); up == "" {
+					k.d.t.Fatalf("%v, killed at instant %d: after the next deployment %s does not run", args, n, service)
+				}
 			}
 		}
 	}
-	d.says(d.mage(restore...), 0)
-	if now := d.furnished(); now != old {
-		t.Errorf("restored:\n%s\nwant:\n%s", now, old)
+	k.d.says(k.d.mage(restore...), 0)
+	if now := k.content(); now != old {
+		k.d.t.Errorf("restored:\n%s\nwant:\n%s", now, old)
 	}
-	if half, _ := filepath.Glob(filepath.Join(d.state, "backups", "*.partial")); len(half) > 1 {
-		t.Errorf("half-made backups are left: %v", half)
+	if half, _ := filepath.Glob(filepath.Join(k.d.state, "backups", "*.partial")); len(half) > 1 {
+		k.d.t.Errorf("half-made backups are left: %v", half)
 	}
-	t.Logf("%d restores and as many backups were killed; %d of the restores had been carried out", instants, restored)
+	k.d.t.Logf("%d restores and as many backups were killed; %d of the restores had been carried out", k.instants, restored)
+}
+
+// allOrNothing fails the test unless the data is what it was, or after a restore what it was to be; it tells whether that is so.
+func (k killing) allOrNothing(instant int, args []string, old, changed string) bool {
+	k.d.t.Helper()
+	now := k.content()
+	if done := now == old && args[0] == "restore"; done || now == changed {
+		return done
+	}
+	k.d.t.Fatalf("%v, killed at instant %d, left\n%s\nwant\n%s\nor\n%s", args, instant, now, changed, old)
+	return false
 }
 
 // withoutLeftovers is what furnished says, but for the databases that the next backup or restore removes.

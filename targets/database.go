@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -31,6 +32,23 @@ func (d database) in(model *compose.Model) (data, error) {
 		}
 	}
 	return data{}, fmt.Errorf("database: Volume %q: the compose files have no such volume, and no service writes to a folder of that name", d.Volume)
+}
+
+// checkWriters names a service that writes to a plain volume and would not be stopped while it is exchanged.
+func (d database) checkWriters(model *compose.Model, where data) error {
+	if d.Kind != "volume" {
+		return nil
+	}
+	for _, service := range model.Up() {
+		for _, mount := range service.Writes() {
+			its := mount.Type == types.VolumeTypeVolume && model.Volumes[mount.Source].Name == where.volume ||
+				mount.Type == types.VolumeTypeBind && where.folder != "" && filepath.Clean(mount.Source) == where.folder
+			if its && !slices.Contains(d.Writers, service.Name) {
+				return fmt.Errorf("database: service %q writes to %s, too, and is not one of its Writers, which are stopped while it is copied", service.Name, d.Volume)
+			}
+		}
+	}
+	return nil
 }
 
 // identity tells one database from another at the same place; empty while there is none.

@@ -104,8 +104,11 @@ func (d destination) check() error {
 			return fmt.Errorf("link %q: %w", l.Name, err)
 		}
 	}
-	if kind := d.Database.Kind; kind != "" && kind != "postgres" && kind != "sqlite" {
-		return fmt.Errorf("database: kind %q: only postgres and sqlite can be backed up", kind)
+	if kind := d.Database.Kind; kind != "" && !slices.Contains(databaseKinds, kind) {
+		return fmt.Errorf("database: kind %q: what can be backed up is one of %s", kind, strings.Join(databaseKinds, ", "))
+	}
+	if err := checkCopy(d.Database.Copy); err != nil {
+		return fmt.Errorf("database: %w", err)
 	}
 	return nil
 }
@@ -124,17 +127,26 @@ func checkSettings(declared []settings.Setting) error {
 	return nil
 }
 
+// databaseKinds are what can be backed up; deploy.sh knows the same.
+var databaseKinds = []string{"postgres", "mariadb", "redis", "sqlite", "volume"}
+
 // check says what a migration or a backup would lack, when the compose files have told what they can.
 func (d database) check() error {
-	switch {
+	switch err := checkCopy(d.Copy); {
+	case err != nil: // it may stand in a compose file
+		return err
+	case d.Kind == "" && len(d.Copy) > 0:
+		return errors.New("its Copy has nothing to copy: without a Kind no backup is made")
 	case d.Kind == "":
 		return nil
 	case d.Volume == "":
 		return fmt.Errorf("a %s needs its Volume: without it nobody knows whether there is data", d.Kind)
-	case d.Kind == "postgres" && d.Service == "":
-		return fmt.Errorf("a postgres needs its Service, where it is dumped")
 	case d.Kind == "sqlite" && len(d.Writers) == 0:
 		return fmt.Errorf("a sqlite needs its Writers, the first of which copies it")
+	case d.Kind == "volume" && len(d.Writers) == 0:
+		return fmt.Errorf("a volume needs its Writers, which are stopped while it is copied")
+	case d.Kind != "sqlite" && d.Kind != "volume" && d.Service == "":
+		return fmt.Errorf("a %s needs its Service, where it is dumped", d.Kind)
 	}
 	return nil
 }
@@ -163,8 +175,8 @@ func (d database) checkModel(model *compose.Model) error {
 		problems = append(problems, lacks("Writers", writer, "service", known))
 	}
 	if d.Volume != "" {
-		_, err := d.in(model)
-		problems = append(problems, err)
+		where, err := d.in(model)
+		problems = append(problems, err, d.checkWriters(model, where))
 	}
 	return errors.Join(problems...)
 }

@@ -108,7 +108,7 @@ func TestCaseF4ADeclarationThatCannotWorkIsRefusedByEveryTargetBeforeAnythingIsM
 		"domain: DOMIAN is not set":                         func(_ *slipway.Stack, d *slipway.Destination) { d.Domain = "DOMIAN" },
 		"domain: TLS is not set":                            func(_ *slipway.Stack, d *slipway.Destination) { d.Domain = "TLS" },
 		"authority: TSL is no setting":                      func(_ *slipway.Stack, d *slipway.Destination) { d.Authority = "TSL" },
-		`kind "mysql": only postgres and sqlite`:            func(_ *slipway.Stack, d *slipway.Destination) { d.Database.Kind = "mysql" },
+		`kind "oracle": what can be backed up is one of`:    func(_ *slipway.Stack, d *slipway.Destination) { d.Database.Kind = "oracle" },
 	} {
 		t.Run(want, func(t *testing.T) {
 			stack := shop(t)

@@ -68,6 +68,9 @@ func deploySteps(ctx context.Context) error {
 				if err := s.dataFits(ctx); err != nil {
 					return "", err
 				}
+				if err := s.finishRestore(ctx); err != nil {
+					return "", s.explain(ctx, "backup", err)
+				}
 			}
 		}
 		return "", s.orphans(ctx)

@@ -21,7 +21,7 @@ import (
 //
 // It asks on a terminal; -yes confirms. The backup is read and compared with what was written before anything stops. Then it stops
 // the services that write, backs up the present state, restores all databases and the roles that are missing, compares the rows
-// of each table of a PostgreSQL with the backup, starts the services again, also when the restore failed, and waits for them to be
+// of each table, or how many keys or files there are, with the backup, starts the services again, also when the restore failed, and waits for them to be
 // well. The data is all of the backup or all as it was. Interrupted, run it again. What the restored data lacks of migrations, the
 // next deploy applies.
 //
@@ -132,6 +132,20 @@ func (s *session) replaceData(ctx context.Context, chosen backup.Backup) error {
 	})
 }
 
+// finishRestore has a restore that was killed come to its end, or to nothing, before anybody writes to the data again.
+func (s *session) finishRestore(ctx context.Context) error {
+	begun, err := s.backups().Restoring()
+	if err != nil || !begun {
+		return err
+	}
+	if s.dest.Database.Service != "" {
+		if err := s.startDatabase(ctx); err != nil {
+			return err
+		}
+	}
+	return s.timed("restore", "one that was cut short is out of the way", func() error { return s.script(ctx, "deploy.sh", "finish") })
+}
+
 // unsavedError is a backup before a restore that failed.
 type unsavedError struct{ err error }
 
@@ -162,6 +176,17 @@ func (s *session) writers(ctx context.Context) ([]string, error) {
 	}
 	return slices.DeleteFunc(slices.Clone(s.dest.Database.Writers), func(writer string) bool {
 		return !slices.ContainsFunc(containers, func(c compose.Container) bool { return !c.OneOff && c.Service == writer })
+	}), nil
+}
+
+// runningWriters are those that run.
+func (s *session) runningWriters(ctx context.Context) ([]string, error) {
+	containers, err := s.project.Containers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(s.dest.Database.Writers), func(writer string) bool {
+		return !slices.ContainsFunc(containers, func(c compose.Container) bool { return !c.OneOff && c.Service == writer && c.Status == "running" })
 	}), nil
 }
 

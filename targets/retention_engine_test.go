@@ -132,6 +132,38 @@ func TestABackupIsCopiedElsewhereAndRestoredFromThere(t *testing.T) {
 	d.says(d.mage("restore", "-backup="+made[0], "-yes"), 0)
 }
 
+func TestEveryBackupIsCopiedByTheDeclaredCommandAndACopyThatFailsLosesNoBackup(t *testing.T) {
+	d, elsewhere := logged(t), t.TempDir()
+	d.write("copy.sh", "#!/bin/sh\n[ ! -e broken ] || { echo the far end is gone >&2; exit 9; }\ncp -a \"$1\" \"$2\"\n")
+	d.stack.Destinations[0].Database.Copy = []string{"sh", "copy.sh", "${BACKUP}", elsewhere + "/$(touch shell) ${ID}.dump"}
+	copies := func() int {
+		found, err := filepath.Glob(filepath.Join(elsewhere, "$(touch shell) *.dump", "manifest.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	d.deploy(0, straight)
+	d.says(d.mage("backup"), 0, "ok    copy", " by sh")
+	d.write("migrations/2.sql", "2\n")
+	d.deploy(0, straight)
+	if made := d.backups(); len(made) != 2 || copies() != 2 {
+		t.Fatalf("there are %v and %d copies", made, copies())
+	}
+	d.write("broken", "")
+	d.says(d.mage("backup"), 4, " is whole, in ", "and was not copied elsewhere: sh: exit status 9", "| the far end is gone")
+	d.write("migrations/3.sql", "3\n")
+	d.says(d.deploy(0, straight), 0, "warn  copy", "and was not copied elsewhere")
+	d.says(d.mage("restore", "-backup="+d.backups()[0], "-yes"), 0, "warn  copy")
+	if made := d.backups(); len(made) != 5 || copies() != 2 {
+		t.Errorf("there are %v and %d copies", made, copies())
+	}
+	d.says(d.mage("restore", "-check"), 0)
+	if _, err := os.Stat(filepath.Join(d.dir, "shell")); err == nil {
+		t.Error("an argument of the command reached a shell")
+	}
+}
+
 func TestCaseH5RestoreAndDownAreRefusedWhileAMigrationOfAKilledRunStillRuns(t *testing.T) {
 	d := logged(t)
 	d.deploy(0, straight)

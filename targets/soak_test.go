@@ -39,6 +39,20 @@ func TestAnUpgradeThatIsKilledAtTwentyInstantsLosesNothing(t *testing.T) {
 	u.killedWithin(20 - len(all))
 }
 
+// TestEveryKindOfDataThatIsKilledAtTwentyInstantsIsAllOrNothing does so with the other kinds.
+func TestEveryKindOfDataThatIsKilledAtTwentyInstantsIsAllOrNothing(t *testing.T) {
+	const instants = 20
+	for name, restored := range map[string]func(*testing.T){
+		"MariaDB 10.11":            func(t *testing.T) { mariadbIsRestored(t, "10.11", instants) },
+		"MariaDB 11.8":             func(t *testing.T) { mariadbIsRestored(t, "11.8", instants) },
+		"Redis":                    func(t *testing.T) { redisIsRestored(t, "", instants) },
+		"Redis with an append log": func(t *testing.T) { redisIsRestored(t, "--appendonly yes", instants) },
+		"a volume":                 func(t *testing.T) { volumeIsRestored(t, instants) },
+	} {
+		t.Run(name, restored)
+	}
+}
+
 // TestCaseH1ThirtyFailingDeploymentsAndTwentyFailingRestoresKeepTheGoodBackup is the case as it is written.
 func TestCaseH1ThirtyFailingDeploymentsAndTwentyFailingRestoresKeepTheGoodBackup(t *testing.T) {
 	failing(t, 30, 20)

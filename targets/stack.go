@@ -57,10 +57,13 @@ func of(d slipway.Destination) destination {
 	return made
 }
 
-// keeper is the service that backs the database up.
+// keeper is the service that backs the database up; of a plain volume, the volume itself.
 func (d database) keeper() string {
-	if d.Kind == "sqlite" {
+	switch d.Kind {
+	case "sqlite":
 		return d.Writers[0]
+	case "volume":
+		return d.Volume
 	}
 	return d.Service
 }

@@ -24,7 +24,7 @@ const manifestName = "manifest.json"
 type Manifest struct {
 	Version   int       `json:"version"`
 	Project   string    `json:"project"`
-	Kind      string    `json:"kind"` // postgres or sqlite
+	Kind      string    `json:"kind"` // as it is declared: postgres, sqlite, …
 	Service   string    `json:"service"`
 	Server    string    `json:"server,omitempty"` // the version of the server
 	Made      time.Time `json:"made"`
@@ -142,9 +142,20 @@ func (m *Manifest) summary() string {
 	if len(names) > 0 {
 		text = fmt.Sprintf("%s: %s", strings.TrimSpace(text), strings.Join(names, ", "))
 	}
-	text = fmt.Sprintf("%s; %d rows in %d tables", strings.TrimSpace(text), rows, tables)
+	text = fmt.Sprintf("%s; %s", strings.TrimSpace(text), m.counted(rows, tables))
 	if len(m.Lacks) > 0 {
 		text += "; without " + strings.Join(m.Lacks, ", ")
 	}
 	return text
+}
+
+// counted is how much is in it, in the words of its kind.
+func (m *Manifest) counted(rows, tables int) string {
+	switch m.Kind {
+	case "redis":
+		return fmt.Sprintf("%d keys", rows)
+	case "volume":
+		return fmt.Sprintf("%d files", rows)
+	}
+	return fmt.Sprintf("%d rows in %d tables", rows, tables)
 }

@@ -22,6 +22,18 @@ const (
 	verifiedMark = "verified"
 )
 
+// restoring is there while a restore is on its way, and stays when it is killed. deploy.sh writes it, and removes it.
+const restoring = "restoring"
+
+// Restoring reports whether a restore was begun and did not come to its end.
+func (s Store) Restoring() (bool, error) {
+	_, err := os.Stat(filepath.Join(s.Dir, restoring))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Standing is the backup from before the first attempt of the migration that is not done yet: of the data in that volume, which
 // no migration has changed to its end since. Another attempt makes no second one.
 func (s Store) Standing(volume string) (Backup, bool, error) {

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # The database's backups: how one is taken, checked and put back. Only functions;
-# source it after output.sh, compose.sh, postgres.sh and sqlite.sh.
+# source it after output.sh, compose.sh and the file of each kind.
 #
 # A backup is a folder: manifest.json says of what it is and what is in the other files,
 # one for each database. A plain file is taken for a dump of one database of which
 # nothing more is known.
 #
-# Each KIND of database has dump_KIND, check_KIND and restore_KIND.
+# Each KIND of database has dump_KIND, check_KIND, restore_KIND and finish_KIND, and says
+# with holds_KIND, server_KIND and fits_KIND what is there.
+
+KINDS='postgres|mariadb|redis|sqlite|volume'
 
 # take_backup FILE KIND SERVICE [ABOUT]: FILE is a checked backup, or it is not there.
 # ABOUT is a JSON object of what the manifest says beside: why, above all.
@@ -18,7 +21,7 @@ take_backup() {
     [[ ! -e $backup ]] || fail 3 "$backup is there already"
     rm -rf -- "$backup.partial"
     (umask 077 && mkdir -- "$backup.partial" && "dump_$kind" "$service" "$backup.partial") || code=$?
-    if ((code == 3)) && [[ $kind == sqlite ]]; then
+    if ((code == 3)) && [[ $kind == sqlite ]]; then # of its program
         rm -rf -- "$backup.partial"
         note "backup: there is no database yet"
         return 0
@@ -68,18 +71,16 @@ measure() {
 # back_up_before JOB: backs up the database that JOB is going to migrate, if it holds
 # data and the compose files tell how.
 back_up_before() {
-    local how kind service name holds=yes
+    local how kind service name holds
     how=$(backup_of "$1")
     if [[ -z $how ]]; then
         note "$STEP: no backup is taken, for $1 has no label slipway.backup; take one with: ${0##*/} backup FILE KIND SERVICE"
         return 0
     fi
-    [[ $how =~ ^(postgres|sqlite)\ ([^ ]+)$ && ${BASH_REMATCH[2]} != "$1" ]] ||
-        fail 3 "label slipway.backup of $1: \"$how\" is not \"postgres SERVICE\" or \"sqlite SERVICE\", with another service than $1"
+    [[ $how =~ ^($KINDS)\ ([^ ]+)$ && ${BASH_REMATCH[2]} != "$1" ]] ||
+        fail 3 "label slipway.backup of $1: \"$how\" is not \"KIND SERVICE\", where KIND is one of ${KINDS//|/, }, with another service than $1"
     kind=${BASH_REMATCH[1]} service=${BASH_REMATCH[2]}
-    if [[ $kind == postgres ]]; then
-        holds=$(in_postgres "$service" holds_data </dev/null) || fail "$?" "$service does not say whether it holds data"
-    fi
+    holds=$("holds_$kind" "$service") || fail "$?" "$service does not say whether it holds data"
     if [[ $holds == no ]]; then
         note "$STEP: no backup is taken, for $service holds no data yet"
         return 0
@@ -144,7 +145,7 @@ discard() {
 # restored into SERVICE; prints its manifest. Where it is foreign, it may be of another
 # project or of a newer server.
 check_backup() {
-    local backup kind=$2 service=$3 foreign=${4:-} manifest of now
+    local backup kind=$2 service=$3 foreign=${4:-} manifest of
     backup=$(backup_path "$1")
     [[ -e $backup ]] || fail 3 "there is no backup $backup"
     if [[ ! -d $backup ]]; then
@@ -162,24 +163,31 @@ check_backup() {
     of=$(jq --raw-output '.project' <<<"$manifest")
     [[ $of == "$COMPOSE_PROJECT_NAME" || $foreign == foreign ]] ||
         fail 3 "it is a backup of the project $of and not of $COMPOSE_PROJECT_NAME; nothing was changed"
-    if [[ $kind == postgres && $foreign != foreign ]]; then
+    if [[ $foreign != foreign ]]; then
         of=$(jq --raw-output '.server' <<<"$manifest")
-        now=$(in_postgres "$service" server_version </dev/null) || fail 3 "$service does not say which version it is; nothing was changed"
-        ((${of%%[!0-9]*} <= ${now%%[!0-9]*})) || fail 3 "it is a backup of PostgreSQL $of, and $service is PostgreSQL $now; nothing was changed"
+        "fits_$kind" "$service" "$of"
     fi
     printf '%s\n' "$manifest"
+}
+
+# not_newer SERVICE PRODUCT VERSION NOW PARTS: leaves with 3 where VERSION is newer than that
+# of the server, as far as its first PARTS say.
+not_newer() {
+    local of now newest
+    of=$(cut --delimiter . --fields "-$5" <<<"$3")
+    now=$(cut --delimiter . --fields "-$5" <<<"$4")
+    newest=$(printf '%s\n' "$of" "$now" | sort --version-sort | tail -n 1)
+    [[ $newest == "$now" ]] || fail 3 "it is a backup of $2 $3, and $1 is $2 $4; nothing was changed"
 }
 
 # manifest_of_file FILE KIND SERVICE: what can be found out about a plain dump: it is
 # of the database that the settings name.
 manifest_of_file() {
-    local dump server='{"databases": [{}]}'
+    local dump server
     dump=$(describe_dump "$1" "$2" "$3") || return
-    if [[ $2 == postgres ]]; then
-        server=$(in_postgres "$3" describe_server </dev/null) || return
-    fi
-    jq --slurp '.[0].main as $main | .[1] as $dump |
-        {main: $main, databases: [.[0].databases[] | select(.name == $main) + $dump]}' <<<"$server$dump"
+    server=$("server_$2" "$3") || return
+    jq --slurp --exit-status '.[0].main as $main | .[1] as $dump |
+        {main: $main, databases: [.[0].databases[] | select(.name == $main) + $dump]} | select(.databases != [])' <<<"$server$dump"
 }
 
 # put_back FILE KIND SERVICE [foreign]: the databases have the content of FILE, or what they had.
@@ -188,13 +196,61 @@ put_back() {
     backup=$(backup_path "$1")
     manifest=$(check_backup "$@")
     [[ -d $backup ]] || backup=$(dirname -- "$backup")
+    note_restore "$kind $service"
     "restore_$kind" "$service" "$backup" "$manifest" >&2 || fail "$?" "the restore failed; it replaces all of the data or none"
     mark_migrated
-    if [[ $kind == sqlite ]]; then
-        note "restore: the database is the one of the backup: $(rows_of '.databases[]' "$manifest" | paste --serial --delimiters , -)"
-        return
+    note_restore ''
+    case $kind in
+        postgres | mariadb) note "restore: each table has the rows of the backup: $(rows_of '.databases[]' "$manifest" | paste --serial --delimiters , -)" ;;
+        *) note "restore: the data is that of the backup: $(rows_of '.databases[]' "$manifest" | paste --serial --delimiters , -)" ;;
+    esac
+}
+
+# note_restore TEXT: notes that a restore has begun: of which KIND and SERVICE; an empty
+# text, that it has come to its end.
+note_restore() {
+    local file
+    file=$(backup_path .)/restoring
+    if [[ -n $1 ]]; then
+        make_private "${file%/*}"
+        (umask 077 && printf '%s\n' "$1" >"$file.new")
+        sync -- "$file.new"
+        mv -- "$file.new" "$file"
+    else
+        rm -f -- "$file"
     fi
-    note "restore: each table has the rows of the backup: $(rows_of '.databases[]' "$manifest" | paste --serial --delimiters , -)"
+}
+
+# restored_service: the service whose server a restore was in when it was killed; nothing
+# when there is none.
+restored_service() {
+    local file
+    file=$(backup_path .)/restoring
+    [[ ! -f $file ]] || awk '$1 != "sqlite" && $1 != "volume" { print $2 }' "$file"
+}
+
+# finish_restore: has a restore that was killed come to its end, or to nothing.
+finish_restore() {
+    local file kind service
+    file=$(backup_path .)/restoring
+    [[ -f $file ]] || return 0
+    read -r kind service <"$file"
+    [[ $kind =~ ^($KINDS)$ ]] || fail 3 "$file does not say what was being restored; remove it if nothing was"
+    "finish_$kind" "$service" >&2 || fail "$?" "a restore was cut short, and what it has left cannot be put in order; restore the backup again"
+    note "a restore that was cut short has come to its end"
+    note_restore ''
+}
+
+# run_database SERVICE OPTION… -- ARGUMENT…: runs a one-off container of SERVICE beside it,
+# with its volume. One whose caller was killed is ended first: who calls now holds the
+# lock, so nobody waits for it.
+run_database() {
+    local service=$1 container=$COMPOSE_PROJECT_NAME-database list left
+    shift
+    list=$(containers oneoff=True) || return
+    left=$(awk -v name="$container" '$3 == name { print $1 }' <<<"$list")
+    [[ -z $left ]] || docker rm --force "$left" >/dev/null || return
+    run_alone "$service" --rm --name "$container" "$@"
 }
 
 # rows_of DATABASE MANIFEST: "ROWS TABLE" of a database, or of several.

@@ -44,6 +44,29 @@ restore_postgres() {
     in_postgres "$service" swap_databases "$main" "${names[@]}" </dev/null
 }
 
+# finish_postgres SERVICE: what a restore that was killed has left is gone.
+finish_postgres() {
+    in_postgres "$1" end_abandoned </dev/null
+}
+
+# holds_postgres SERVICE: prints yes when any database holds something, else no.
+holds_postgres() {
+    in_postgres "$1" holds_data </dev/null
+}
+
+# server_postgres SERVICE: what the server has beside rows, as one JSON object.
+server_postgres() {
+    in_postgres "$1" describe_server </dev/null
+}
+
+# fits_postgres SERVICE VERSION: leaves with 3 unless the server can take a backup of that
+# version.
+fits_postgres() {
+    local now
+    now=$(in_postgres "$1" server_version </dev/null) || fail 3 "$1 does not say which version it is; nothing was changed"
+    not_newer "$1" PostgreSQL "$2" "$now" 1
+}
+
 # in_postgres SERVICE FUNCTION ARGUMENT…: runs FUNCTION in the database's container.
 in_postgres() {
     local service=$1 name=$2 functions

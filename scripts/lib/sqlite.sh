@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# SQLite's part of a backup. Only functions; source it after output.sh and compose.sh.
+# SQLite's part of a backup. Only functions; source it after output.sh, compose.sh and
+# backup.sh.
 #
 # One-off containers of SERVICE do the work, whose program answers `backup -`,
 # `inspect -` and `restore -`; `backup` exits 3 when there is no database yet.
@@ -21,14 +22,20 @@ restore_sqlite() {
     in_sqlite "$1" restore - <"$2/$(jq --raw-output '.databases[0].file' <<<"$3")"
 }
 
+# finish_sqlite, holds_sqlite, fits_sqlite SERVICE: nothing is left, it may hold something,
+# and the program itself says what it cannot read.
+finish_sqlite() { :; }
+holds_sqlite() { echo yes; }
+fits_sqlite() { :; }
+
+# server_sqlite SERVICE: there is one database, without a name.
+server_sqlite() {
+    printf '{"databases": [{}]}\n'
+}
+
 # in_sqlite SERVICE ARGUMENT…: runs the program of SERVICE beside it, with its volume.
-# One whose caller was killed is ended first: who calls now holds the lock, so
-# nobody waits for it.
 in_sqlite() {
-    local service=$1 container=$COMPOSE_PROJECT_NAME-database list left
+    local service=$1
     shift
-    list=$(containers oneoff=True) || return
-    left=$(awk -v name="$container" '$3 == name { print $1 }' <<<"$list")
-    [[ -z $left ]] || docker rm --force "$left" >/dev/null || return
-    run_alone "$service" --rm --name "$container" -- "$@"
+    run_database "$service" -- "$@"
 }
