@@ -58,9 +58,8 @@ func (d *demo) redisContent() string {
 }
 
 func TestARedisIsRestoredOnANewServerAndAllOfItOrNothing(t *testing.T) {
-	for name, options := range map[string]string{"dump": "", "append-only log": "--appendonly yes"} {
-		t.Run(name, func(t *testing.T) { redisIsRestored(t, options, 1) })
-	}
+	t.Run("dump", func(t *testing.T) { redisIsRestored(t, "", 0) })
+	t.Run("append-only log", func(t *testing.T) { redisIsRestored(t, "--appendonly yes", 1) })
 }
 
 // redisIsRestored backs a Redis up and restores it, and kills a backup and a restore at some instants.
@@ -89,12 +88,14 @@ func redisIsRestored(t *testing.T, options string, instants int) {
 	if now := d.redisContent(); now != want {
 		t.Fatalf("restored on a new server: %s\nwant: %s", shortened(now), shortened(want))
 	}
-	killing{
-		d: d, id: id, instants: instants, content: d.redisContent,
-		change: func() {
-			d.redis("EVAL", `for n = 1, 100 do redis.call("INCR", "count " .. n) end redis.call("SET", "key 1", "x") return 1`, "0")
-		},
-	}.run()
+	if instants > 0 {
+		killing{
+			d: d, id: id, instants: instants, content: d.redisContent,
+			change: func() {
+				d.redis("EVAL", `for n = 1, 100 do redis.call("INCR", "count " .. n) end redis.call("SET", "key 1", "x") return 1`, "0")
+			},
+		}.run()
+	}
 	if left := d.docker("exec", d.project+"-db-1", "sh", "-c", "cd /data && ls -A . appendonlydir/ 2>/dev/null | grep -i slipway || true"); left != "" {
 		t.Errorf("left in the volume: %s", left)
 	}

@@ -21,7 +21,7 @@ take_backup() {
     [[ ! -e $backup ]] || fail 3 "$backup is there already"
     rm -rf -- "$backup.partial"
     (umask 077 && mkdir -- "$backup.partial" && "dump_$kind" "$service" "$backup.partial") || code=$?
-    if ((code == 3)) && [[ $kind == sqlite ]]; then # of its program
+    if ((code == 3)) && [[ $kind == sqlite || $kind == mariadb ]]; then
         rm -rf -- "$backup.partial"
         note "backup: there is no database yet"
         return 0

@@ -8,7 +8,7 @@
 # says that it is ready, whoever comes next carries it out to its end.
 
 # dump_mariadb SERVICE FOLDER: writes a dump and the events of each database, users.sql
-# and server.json.
+# and server.json; 3 when there is no database yet.
 dump_mariadb() {
     local service=$1 folder=$2 names name number=0 file
     in_mariadb "$service" maria_survey </dev/null >"$folder/users.sql" || return
@@ -22,7 +22,7 @@ dump_mariadb() {
         in_mariadb "$service" dump_events "$name" </dev/null >"$file.events.sql" || return
         number=$((number + 1))
     done <<<"$names"
-    ((number > 0)) # else there is nothing to keep
+    ((number > 0)) || return 3
 }
 
 # check_mariadb SERVICE: "ROWS TABLE" for each table of the dump on stdin, which has to be

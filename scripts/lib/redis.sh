@@ -122,11 +122,13 @@ config_of_redis() {
 # save_now: the server saves, and the file is printed. One save at a time is possible, and
 # none while the log is rewritten.
 save_now() {
-    local try=0
-    until ask_redis BGSAVE | grep -q 'saving started'; do
-        try=$((try + 1))
-        [ "$try" -lt 600 ] || { echo "the server does not begin to save: $(ask_redis BGSAVE)" >&2 && return 1; }
-        sleep 1
+    local said
+    while said=$(ask_redis BGSAVE); do
+        case $said in
+            *started*) break ;;
+            *progress*) sleep 0.5 ;;
+            *) echo "the server does not save: $said" >&2 && return 1 ;;
+        esac
     done
     while [ "$(info_of rdb_bgsave_in_progress)" = 1 ]; do
         sleep 0.1
