@@ -11,15 +11,15 @@
 # and server.json; 3 when there is no database yet.
 dump_mariadb() {
     local service=$1 folder=$2 names name number=0 file
-    in_mariadb "$service" maria_survey </dev/null >"$folder/users.sql" || return
+    in_mariadb "$service" maria_survey </dev/null >"$folder/users.sql" || return 1
     head -n 1 -- "$folder/users.sql" >"$folder/server.json"
     sed --in-place 1d -- "$folder/users.sql"
-    names=$(jq --raw-output '.databases[].name' "$folder/server.json") || return
+    names=$(jq --raw-output '.databases[].name' "$folder/server.json") || return 1
     while IFS= read -r name; do
         [[ -n $name ]] || break
         file=$folder/$(printf %04d "$number")
-        in_mariadb "$service" maria_dump "$name" </dev/null >"$file.dump" || return
-        in_mariadb "$service" dump_events "$name" </dev/null >"$file.events.sql" || return
+        in_mariadb "$service" maria_dump "$name" </dev/null >"$file.dump" || return 1
+        in_mariadb "$service" dump_events "$name" </dev/null >"$file.events.sql" || return 1
         number=$((number + 1))
     done <<<"$names"
     ((number > 0)) || return 3
@@ -116,8 +116,10 @@ in_mariadb() {
 mariadb_client() {
     local file=${MARIADB_ROOT_PASSWORD_FILE:-${MYSQL_ROOT_PASSWORD_FILE:-}}
     unset MYSQL_HOST
-    SQL=$(command -v mariadb || command -v mysql)
-    DUMP=$(command -v mariadb-dump || command -v mysqldump)
+    if ! SQL=$(type -P mariadb || type -P mysql) || ! DUMP=$(type -P mariadb-dump || type -P mysqldump); then
+        printf '%s\n' "the server's image has not mariadb and mariadb-dump, or mysql and mysqldump" >&2
+        return 1
+    fi
     DATABASE=${MARIADB_DATABASE:-${MYSQL_DATABASE:-}}
     export MYSQL_PWD=${MARIADB_ROOT_PASSWORD:-${MYSQL_ROOT_PASSWORD:-}}
     [[ -z $file ]] || MYSQL_PWD=$(<"$file")
@@ -143,7 +145,7 @@ quoted() {
 
 # hexed: stdin as a string of SQL, whatever is in it.
 hexed() {
-    printf "x'%s'" "$(od -An -v -tx1 | tr -d ' \n')"
+    printf "x'%s'" "$(od -An -vtx1 | tr -d ' \n')"
 }
 
 # maria_end_abandoned: ends what a caller that was killed has left connected, carries out the

@@ -94,8 +94,10 @@ redis_functions() {
 
 # redis_client: what to ask with, and the password, read where it is.
 redis_client() {
-    CLI=$(command -v redis-cli || command -v valkey-cli)
-    CHECK=$(command -v redis-check-rdb || command -v valkey-check-rdb)
+    if ! CLI=$(command -v redis-cli || command -v valkey-cli) || ! CHECK=$(command -v redis-check-rdb || command -v valkey-check-rdb); then
+        echo "the server's image has not redis-cli and redis-check-rdb, or valkey-cli and valkey-check-rdb" >&2
+        return 1
+    fi
     if [ -n "${REDIS_PASSWORD_FILE:-}" ]; then
         REDIS_PASSWORD=$(cat "$REDIS_PASSWORD_FILE")
     fi
