@@ -14,5 +14,8 @@ var (
 	To  func(destination string) error
 )
 
-// Set by the static binary: how it is called, and its version; empty where a magefile runs.
-var Binary, Version string
+// Binary is how the static binary is called; empty where a magefile runs.
+var Binary string
+
+// Version is the static binary's.
+var Version string
