@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"slipway"
 )
 
 // newcomer is a Compose project that is none of ours, in a folder of its own.
@@ -110,4 +112,26 @@ func TestTheBinaryDeploysAnyFolderWithAComposeFile(t *testing.T) {
 	}
 	d.settled()
 	d.run(slipway, "down")
+}
+
+// What shop declares is in its compose file already; without migration files, a new program may migrate, and has a backup before it.
+func TestADatabaseThatNobodyDeclaredIsMigratedBackedUpAndRestored(t *testing.T) {
+	d := shop(t, "17")
+	d.stack.Destinations[0].Database = slipway.Database{}
+	text := read(t, filepath.Join(d.dir, "compose.yaml"))
+	d.write("compose.yaml", strings.ReplaceAll(text, "image: "+d.project+"/demo:1", "build: app"))
+	d.deploy(0, straight)
+	d.sql("shop", "CREATE TABLE orders (id int); INSERT INTO orders VALUES (1)")
+
+	d.version("v2")
+	got := d.deploy(0, straight)
+	made, err := filepath.Glob(filepath.Join(d.state, "backups", "*.dump"))
+	if err != nil || len(made) != 1 || !strings.Contains(got.stderr, "applied by migrate") {
+		t.Fatalf("backups %q, %v, %s", made, err, got)
+	}
+	d.sql("shop", "DROP TABLE orders")
+	d.says(d.mage("restore", "-backup="+strings.TrimSuffix(filepath.Base(made[0]), ".dump"), "-yes"), 0)
+	if rows := d.sql("shop", "SELECT count(*) FROM orders"); rows != "1" {
+		t.Errorf("%s rows came back", rows)
+	}
 }
