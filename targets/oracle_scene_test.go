@@ -153,13 +153,16 @@ func (s scene) hooks() bool {
 	})
 }
 
-// replicas is how many containers a service is to have; 0 for one that is not in the file.
+// replicas is how many containers a service is to have, or the one in this file that it extends; 0 for one that is not in the file.
 func (s scene) replicas(name string) int {
 	service := s.service(name)
 	if service == nil {
 		return 0
 	}
 	count := 1
+	if extended, is := service["extends"].(tree); is && extended["file"] == nil {
+		count = s.replicas(fmt.Sprint(extended["service"]))
+	}
 	deploy, _ := service["deploy"].(tree)
 	for _, given := range []any{deploy["replicas"], service["scale"]} {
 		if number, err := strconv.Atoi(fmt.Sprint(given)); err == nil {
