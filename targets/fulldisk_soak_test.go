@@ -22,7 +22,7 @@ func TestABackupOfAnyKindOnAFullDiskIsNone(t *testing.T) {
 		"MariaDB": func(t *testing.T) growing {
 			d := mariaShop(t, "11.8")
 			return growing{d, func() {
-				d.maria("CREATE TABLE shop.large AS SELECT seq, CONCAT(MD5(seq), MD5(seq + 1)) noise FROM seq_1_to_200000")
+				d.maria("USE shop; CREATE TABLE large AS SELECT seq, CONCAT(MD5(seq), MD5(seq + 1)) noise FROM seq_1_to_200000")
 			}, func() string { return d.maria("CHECKSUM TABLE shop.large") }}
 		},
 		"Redis": func(t *testing.T) growing {
@@ -64,11 +64,12 @@ func TestARestoreIntoAFullDiskIsNone(t *testing.T) {
 			d := cache(t, "")
 			return growing{d, func() {
 				d.redis("EVAL", `for n = 1, 20000 do redis.call("SET", redis.sha1hex(n), redis.sha1hex(n + 1)) end return 1`, "0")
+				d.redis("SAVE")
 			}, d.redisContent}
 		},
 		"a volume": func(t *testing.T) growing {
 			d := uploads(t)
-			return growing{d, func() { d.shell("head -c 2500000 /dev/urandom >noise") }, d.files}
+			return growing{d, func() { d.shell("head -c 1200000 /dev/urandom >noise") }, d.files}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -130,6 +130,28 @@ func mariadbIsRestored(t *testing.T, series string, instants int) {
 			d.maria("UPDATE shop.orders SET raw = 'x' WHERE id <= 100; UPDATE `price list`.prices SET cents = cents + 1")
 		},
 	}.run()
+
+	d.maria("CREATE DATABASE `slipway.new.0`; CREATE TABLE `slipway.new.0`.later (id int) SELECT 7 id;" +
+		"CREATE DATABASE `slipway.restore`; USE `slipway.restore`; CREATE TABLE plan (number int PRIMARY KEY, name blob, made blob, programs longblob);" +
+		"CREATE TABLE `waits.0` (nothing int); CREATE TABLE ready (nothing int);" +
+		"INSERT INTO plan VALUES (0, 'price list', 'CHARACTER SET utf8mb4', 'CREATE VIEW seven AS SELECT id FROM later;')")
+	d.halfRestored("mariadb db")
+	if now := d.maria("SELECT id FROM `price list`.seven; SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema = 'price list' OR table_schema LIKE 'slipway%' ORDER BY 2"); now != "7\nprice list\tlater\nprice list\tseven" {
+		t.Errorf("an exchange that was cut short came to %q", now)
+	}
+}
+
+// halfRestored has a deployment find that a restore of that kind was cut short in its exchange.
+func (d *demo) halfRestored(of string) {
+	d.t.Helper()
+	note := filepath.Join(d.state, "backups", "restoring")
+	if err := os.WriteFile(note, []byte(of+"\n"), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	d.says(d.deploy(0, straight), 0, "one that was cut short is out of the way")
+	if _, err := os.Stat(note); err == nil {
+		d.t.Error("the restore still counts as cut short")
+	}
 }
 
 // comesToNothing fails the test unless a restore of the backup with another text in its manifest ends with the code and these words,

@@ -100,4 +100,10 @@ func volumeIsRestored(t *testing.T, instants int) {
 		d: d, id: id, instants: instants, content: d.files,
 		change: func() { d.shell(`echo more >>'two words'; echo x >>later; rm -rf .hidden; mkdir -p .hidden`) },
 	}.run()
+
+	d.shell(`mkdir .slipway.old .slipway.ready; mv deep .slipway.old; mkdir .slipway.ready/new; echo whole >.slipway.ready/new/file`)
+	d.halfRestored("volume db")
+	if now := d.shell("find . | sort"); now != ".\n./new\n./new/file\n" {
+		t.Errorf("an exchange that was cut short came to %q", now)
+	}
 }

@@ -192,12 +192,16 @@ manifest_of_file() {
 
 # put_back FILE KIND SERVICE [foreign]: the databases have the content of FILE, or what they had.
 put_back() {
-    local backup kind=$2 service=$3 manifest
+    local backup kind=$2 service=$3 manifest code=0
     backup=$(backup_path "$1")
     manifest=$(check_backup "$@")
     [[ -d $backup ]] || backup=$(dirname -- "$backup")
     note_restore "$kind $service"
-    "restore_$kind" "$service" "$backup" "$manifest" >&2 || fail "$?" "the restore failed; it replaces all of the data or none"
+    "restore_$kind" "$service" "$backup" "$manifest" >&2 || code=$?
+    if ((code != 0)); then
+        ! "finish_$kind" "$service" >&2 || note_restore ''
+        fail "$code" "the restore failed; it replaces all of the data or none"
+    fi
     mark_migrated
     note_restore ''
     case $kind in

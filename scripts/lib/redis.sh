@@ -23,11 +23,11 @@ restore_redis() {
     local service=$1 folder=$2 manifest=$3 keys place code=0
     keys=$(rows_of '.databases[0]' "$manifest") || return
     place=$(in_redis "$service" take_in <"$folder/$(jq --raw-output '.databases[0].file' <<<"$manifest")") || return
-    step_stop "$service"
-    beside_redis "$service" put_in "$place" || code=$?
+    step_stop "$service" || code=$?
+    ((code != 0)) || beside_redis "$service" put_in "$place" || code=$?
     serve_redis "$service" "${keys%% *}" || code=$?
     if ((code != 0)); then
-        step_stop "$service"
+        step_stop "$service" || return
         beside_redis "$service" put_again "$place" || return
         serve_redis "$service" || return
     fi
@@ -37,7 +37,7 @@ restore_redis() {
 
 # serve_redis SERVICE [KEYS]: starts it, and fails unless it is well and has loaded as many.
 serve_redis() {
-    step_start "$1"
+    step_start "$1" || return
     "$HERE/health-check.sh" wait "${HEALTH_TIMEOUT:-300}" "$1" || return
     [[ -z ${2:-} ]] || in_redis "$1" compare_keys "$2" </dev/null
 }

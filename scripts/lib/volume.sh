@@ -30,8 +30,15 @@ restore_volume() {
     in_volume "$volume" exchange_files </dev/null
 }
 
-# finish_volume VOLUME: an exchange that was begun has come to its end.
+# finish_volume VOLUME: an exchange that was begun has come to its end. One in a volume that
+# is gone needs none.
 finish_volume() {
+    local name there
+    name=$(model_with_jobs | jq --raw-output --arg key "$1" '.volumes[$key].name // ""') || return
+    if [[ -n $name ]]; then
+        there=$(docker volume ls --quiet --filter "name=^$name\$") || return
+        [[ -n $there ]] || return 0
+    fi
     while_stopped "$1" in_volume "$1" exchange_files </dev/null
 }
 
