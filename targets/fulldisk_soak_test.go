@@ -14,6 +14,7 @@ type growing struct {
 	d       *demo
 	grow    func() // more than a small disk takes
 	content func() string
+	freed   func() // has it work again once there is room
 }
 
 // TestABackupOfAnyKindOnAFullDiskIsNone needs root, for it mounts small file systems: that of the backups.
@@ -23,17 +24,17 @@ func TestABackupOfAnyKindOnAFullDiskIsNone(t *testing.T) {
 			d := mariaShop(t, "11.8")
 			return growing{d, func() {
 				d.maria("USE shop; CREATE TABLE large AS SELECT seq, CONCAT(MD5(seq), MD5(seq + 1)) noise FROM seq_1_to_200000")
-			}, func() string { return d.maria("CHECKSUM TABLE shop.large") }}
+			}, func() string { return d.maria("CHECKSUM TABLE shop.large") }, nil}
 		},
 		"Redis": func(t *testing.T) growing {
 			d := cache(t, "")
 			return growing{d, func() {
 				d.redis("EVAL", `for n = 1, 200000 do redis.call("SET", redis.sha1hex(n), redis.sha1hex(n + 1)) end return 1`, "0")
-			}, func() string { return d.redis("DBSIZE") }}
+			}, func() string { return d.redis("DBSIZE") }, nil}
 		},
 		"a volume": func(t *testing.T) growing {
 			d := uploads(t)
-			return growing{d, func() { d.shell("head -c 9000000 /dev/urandom >noise") }, d.files}
+			return growing{d, func() { d.shell("head -c 9000000 /dev/urandom >noise") }, d.files, func() {}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,11 +66,11 @@ func TestARestoreIntoAFullDiskIsNone(t *testing.T) {
 			return growing{d, func() {
 				d.redis("EVAL", `for n = 1, 20000 do redis.call("SET", redis.sha1hex(n), redis.sha1hex(n + 1)) end return 1`, "0")
 				d.redis("SAVE")
-			}, d.redisContent}
+			}, d.redisContent, func() { d.redis("SAVE") }}
 		},
 		"a volume": func(t *testing.T) growing {
 			d := uploads(t)
-			return growing{d, func() { d.shell("head -c 1200000 /dev/urandom >noise") }, d.files}
+			return growing{d, func() { d.shell("head -c 1200000 /dev/urandom >noise") }, d.files, func() {}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -99,6 +100,7 @@ func TestARestoreIntoAFullDiskIsNone(t *testing.T) {
 				t.Errorf("restored into a full disk: %s, want %s", shortened(now), shortened(want))
 			}
 			free()
+			f.freed()
 			d.deploy(0, straight)
 			d.says(d.mage("restore", "-backup="+good, "-yes"), 0)
 			if now := f.content(); now != want {

@@ -51,10 +51,10 @@ func (d *demo) redis(args ...string) string {
 // redisContent is all that is in it.
 func (d *demo) redisContent() string {
 	d.t.Helper()
-	return d.redis("EVAL", `local text = "" for _, db in ipairs({0, 7}) do redis.call("SELECT", db)
+	return d.redis("EVAL", `local lines = {} for _, db in ipairs({0, 7}) do redis.call("SELECT", db)
 		local keys = redis.call("KEYS", "*") table.sort(keys)
-		for _, key in ipairs(keys) do text = text .. key .. " " .. redis.sha1hex(redis.call("DUMP", key)) .. " " .. math.min(1, redis.call("TTL", key)) .. "\n" end
-		end return text`, "0")
+		for _, key in ipairs(keys) do table.insert(lines, key .. " " .. redis.sha1hex(redis.call("DUMP", key)) .. " " .. math.min(1, redis.call("TTL", key))) end
+		end return table.concat(lines, "\n")`, "0")
 }
 
 func TestARedisIsRestoredOnANewServerAndAllOfItOrNothing(t *testing.T) {
