@@ -131,9 +131,8 @@ func (c *crowd) environ(name, checkout string, more ...string) []string {
 	}, more...)
 }
 
-// byMage leaves out preflight, whose looks have a limit that a hundred at once exceed.
 func (c *crowd) byMage(name string, uid uint32, flags ...string) *exec.Cmd {
-	argv := append([]string{filepath.Join(c.dir, "acts/bin/mage"), "deploy", "-skip=preflight,prerequisites,verify", "-passes=1"}, flags...)
+	argv := append([]string{filepath.Join(c.dir, "acts/bin/mage"), "deploy", "-skip=prerequisites,verify", "-passes=1"}, flags...)
 	cmd := c.deployment(name, uid, argv...)
 	cmd.Env = append(cmd.Env, "COMPOSE_FILE=") // the declaration's
 	return cmd

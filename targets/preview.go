@@ -19,7 +19,7 @@ import (
 )
 
 // previewLimit bounds what preflight asks Compose and the engine; on a busy machine they are slow.
-const previewLimit = 10 * time.Second
+const previewLimit = 30 * time.Second
 
 // preview is the stack as preflight sees it: before config has run, with stand-ins for settings that are not known yet.
 type preview struct {

@@ -122,7 +122,7 @@ func open(target string) (*session, error) {
 }
 
 // engineLimit bounds what is asked of docker and the engine; on a busy machine they are slow.
-const engineLimit = 10 * time.Second
+const engineLimit = 30 * time.Second
 
 // asked is a question that is put once, when its answer is wanted for the first time.
 func asked[T any](limit time.Duration, question func(context.Context) (T, error)) func() (T, error) {

@@ -63,12 +63,15 @@ func (u *upgrade) untouched(when string) {
 	u.refused("service db: its upgrade was cut short, and volume @P_data17 may lack data", "upgrade db")
 }
 
-// succeeds upgrades, and fails the test unless the new server has all of the data and can be deployed.
-func (u *upgrade) succeeds() {
+// succeeds upgrades, and fails the test unless the new server has all of the data and can be deployed. It returns how long the upgrade
+// took.
+func (u *upgrade) succeeds() (took time.Duration) {
 	u.t.Helper()
+	began := time.Now()
 	if got := u.mage("upgrade", "db"); got.code != 0 && (got.code != 3 || !strings.Contains(got.stderr, "of that version already")) {
 		u.t.Fatalf("another try: %s", got)
 	}
+	took = time.Since(began)
 	u.deploy(0, patient)
 	if got := u.psql("shop", sumOfAll); got != u.rows {
 		u.t.Fatalf("the new server has %s, want %s", got, u.rows)
@@ -76,6 +79,7 @@ func (u *upgrade) succeeds() {
 	if got := u.psql("shop", "SHOW server_version"); !strings.HasPrefix(got, "17.") {
 		u.t.Fatalf("the server is %s", got)
 	}
+	return took
 }
 
 // TestAnUpgradeOnAFullDiskLosesNothing needs root, for it mounts small file systems: one for the dump, and one for the new volume.
@@ -223,7 +227,6 @@ func (u *upgrade) killedWithin(instants int) {
 			u.docker("volume", "rm", volume)
 		}
 		u.will()
-		began := time.Now()
 		if n > 0 {
 			run := u.start("upgrade", "db")
 			time.Sleep(usual * time.Duration(n) / time.Duration(instants+1)) // the instant is drawn from a range, not awaited
@@ -236,9 +239,8 @@ func (u *upgrade) killedWithin(instants int) {
 				killed++
 			}
 		}
-		u.succeeds()
-		if n == 0 {
-			usual = time.Since(began)
+		if took := u.succeeds(); n == 0 {
+			usual = took
 		}
 	}
 	u.settled()

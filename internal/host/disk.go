@@ -12,9 +12,9 @@ import (
 )
 
 // Disk checks the free space, in bytes, of the file systems that hold the folders where Docker keeps its data or will.
-// Without a folder, the data is on another machine.
+// Without a folder, the data is on another machine. It may be the engine that is asked for them.
 func Disk(folders func(context.Context) []string, free uint64) Check {
-	return Check{Name: "disk", Look: func(ctx context.Context) Finding {
+	return Check{Name: "disk", Limit: engineLimit, Look: func(ctx context.Context) Finding {
 		return each(ctx, folders, func(u *disk.UsageStat, path string) Finding { return judgeDisk(u, path, free) })
 	}}
 }
@@ -23,7 +23,7 @@ func Disk(folders func(context.Context) []string, free uint64) Check {
 // image is tens of thousands of them, and a disk can be full of small files
 // with room to spare.
 func Inodes(folders func(context.Context) []string, free uint64) Check {
-	return Check{Name: "inodes", Look: func(ctx context.Context) Finding {
+	return Check{Name: "inodes", Limit: engineLimit, Look: func(ctx context.Context) Finding {
 		return each(ctx, folders, func(u *disk.UsageStat, path string) Finding { return judgeInodes(u, path, free) })
 	}}
 }

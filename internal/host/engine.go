@@ -18,7 +18,7 @@ type EngineFacts struct {
 }
 
 // engineLimit is longer than that of the other checks: on a busy machine the engine is slow, and no network is in it.
-const engineLimit = 10 * time.Second
+const engineLimit = 30 * time.Second
 
 // Engine checks Docker and its Compose and buildx plugins: three checks over one
 // question. missing is the state of what is not there: [StateWarn] where the
