@@ -31,6 +31,7 @@ func TestDeployBringsUpAStackThatKeepsItsDataAndIsThenLeftAlone(t *testing.T) {
 
 	other := *s
 	other.dir = checkout(t)
+	other.monitorBriefly()
 	other.deploy(0)
 	if now := s.containers(); !maps.Equal(now, first) {
 		t.Fatalf("a second checkout of the same commit touched containers:\n%v\n%v", first, now)

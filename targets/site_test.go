@@ -61,8 +61,13 @@ func undeployed(t *testing.T) *site {
 		"BACKEND_PORT": strconv.Itoa(s.backend), "FRONTEND_PORT": strconv.Itoa(s.frontend),
 	}
 	s.dir = checkout(t)
-	s.edit("stack/docker-compose.yml", "pids_limit: 128\n", "pids_limit: 128\n  deploy: {update_config: {monitor: 1s}}\n") // not 5 s in every test
+	s.monitorBriefly()
 	return s
+}
+
+// monitorBriefly watches a new container for a second, not for 5 s in every test.
+func (s *site) monitorBriefly() {
+	s.edit("stack/docker-compose.yml", "pids_limit: 128\n", "pids_limit: 128\n  deploy: {update_config: {monitor: 1s}}\n")
 }
 
 // checkout copies the working tree, as git lists it, to a folder of its own.
