@@ -196,8 +196,7 @@ func TestNoTargetShowsASecret(t *testing.T) {
 		{4, "deploy -skip=preflight,prerequisites -passes=1 -timeout=5s"},
 		{4, "verify -passes=1 -timeout=2s"},
 		{4, "verify -passes=1 -timeout=2s -json"},
-		{0, "local status"},
-		{3, "production status"},
+		{0, "status"},
 		{0, "status -json"},
 		{0, "history -json"},
 		{0, "logs web -lines=10000"},
@@ -206,6 +205,7 @@ func TestNoTargetShowsASecret(t *testing.T) {
 		{3, "upgrade web"},
 		{0, "reset -step=rollout"},
 		{0, "down"},
+		{0, "init"},
 	} {
 		args := strings.Fields(c.args)
 		for _, target := range args {
@@ -242,6 +242,11 @@ func TestNoTargetShowsASecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	declaration, err := os.ReadFile(filepath.Join(d.dir, "magefile.go")) // that init has written
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown("magefile.go", string(declaration))
 	commandLines, environments := seen()
 	unless := func(places ...string) {
 		maps.DeleteFunc(encoded, func(_, from string) bool {
