@@ -52,7 +52,7 @@ func nothing(context.Context) (string, error) { return "", nil }
 var everyTarget = []func(context.Context) error{
 	func(ctx context.Context) error { return History(ctx, nil) },
 	func(ctx context.Context) error { return Status(ctx, nil) },
-	func(ctx context.Context) error { return Plan(ctx, nil) },
+	func(ctx context.Context) error { return Plan(ctx, nil, nil) },
 	func(ctx context.Context) error { return Logs(ctx, "web", nil) },
 	func(ctx context.Context) error { return Verify(ctx, nil, nil, nil, nil) },
 	func(ctx context.Context) error { return Preflight(ctx, nil) },

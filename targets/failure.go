@@ -19,6 +19,7 @@ const (
 	exitRefused     = 3   // preflight, prerequisites or config said no; the running stack was not touched
 	exitFailed      = 4   // deploy or verify failed; the message says what runs now
 	exitHeld        = 11  // another deployment holds the lock
+	exitChanges     = 12  // plan -exit: a deployment would do something
 	exitInterrupted = 130 // interrupted; the message says where it resumes
 )
 

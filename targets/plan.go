@@ -16,9 +16,9 @@ import (
 //
 // It changes nothing and needs no lock. -json prints the same to stdout as
 // {"project":…,"destination":…,"steps":[{"step":…,"run":true,"cause":…,"state":…,"result":…}]}. Exit 3 when it cannot tell: a record that is
-// corrupt, compose files that do not resolve.
-func Plan(ctx context.Context, json *bool) error {
-	return enter(ctx, "plan", false, flags{json: json}, func(ctx context.Context, s *session) error {
+// corrupt, compose files that do not resolve. -exit ends with 0 where no step would run, and with 12 where one would, for CI.
+func Plan(ctx context.Context, json, exit *bool) error {
+	return enter(ctx, "plan", false, flags{json: json, exit: exit}, func(ctx context.Context, s *session) error {
 		decisions, err := s.store.Plan(ctx, s.steps())
 		if err != nil {
 			return refuse(ctx, fmt.Errorf("plan: %w", err))
@@ -28,17 +28,36 @@ func Plan(ctx context.Context, json *bool) error {
 			return refuse(ctx, fmt.Errorf("plan: %w", err))
 		}
 		if s.options.json {
-			return s.console.JSON(planned{Project: s.project.Name, Destination: s.dest.Name, Steps: decisions})
+			err = s.console.JSON(planned{Project: s.project.Name, Destination: s.dest.Name, Steps: decisions})
+		} else {
+			err = s.printPlan(ctx, decisions)
 		}
-		for _, d := range decisions {
-			word := console.Skip
-			if d.Run {
-				word = console.Run
-			}
-			s.console.Table(word, d.Step, d.Cause)
+		if runs := stepsThatRun(decisions); err == nil && s.options.exit && runs > 0 {
+			return fail(ctx, exitChanges, fmt.Errorf("plan: %s would run", console.Count(runs, "step")), command("deploy"))
 		}
-		return s.planUpgraded(ctx)
+		return err
 	})
+}
+
+func (s *session) printPlan(ctx context.Context, decisions []checkpoints.Decision) error {
+	for _, d := range decisions {
+		word := console.Skip
+		if d.Run {
+			word = console.Run
+		}
+		s.console.Table(word, d.Step, d.Cause)
+	}
+	return s.planUpgraded(ctx)
+}
+
+func stepsThatRun(decisions []checkpoints.Decision) int {
+	count := 0
+	for _, d := range decisions {
+		if d.Run {
+			count++
+		}
+	}
+	return count
 }
 
 // planUpgraded says which containers another Compose made than the one that is here. Its `up` may make them anew, since each

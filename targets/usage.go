@@ -38,7 +38,7 @@ var verbs = map[string]usage{
 	"history":       {flags: map[string]string{"json": "bool"}},
 	"init":          {flags: map[string]string{"dir": "string"}},
 	"logs":          {arguments: []string{"service"}, flags: map[string]string{"lines": "int"}},
-	"plan":          {flags: map[string]string{"json": "bool"}},
+	"plan":          {flags: map[string]string{"json": "bool", "exit": "bool"}},
 	"preflight":     {flags: map[string]string{"json": "bool"}},
 	"prerequisites": {flags: map[string]string{"skip": "string"}},
 	"reset":         {flags: map[string]string{"step": "string"}},
