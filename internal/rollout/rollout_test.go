@@ -41,7 +41,7 @@ func TestARunKilledAtAnyInstantIsFinishedByTheNext(t *testing.T) {
 			w.floor--
 		},
 	}
-	for name, service := range map[string]compose.Service{"start-first": stateless(2), "stop-first": stateful(2)} {
+	for name, service := range map[string]compose.Service{"start-first": stateless(2), "stop-first": stateful(2), "stop-first, three": stateful(3)} {
 		for change, apply := range changes {
 			t.Run(name+" "+change, func(t *testing.T) {
 				last := 0

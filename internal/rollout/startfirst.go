@@ -27,8 +27,11 @@ func (r *roll) startFirst(ctx context.Context, found []compose.Container) (strin
 	had, replaced := len(keep), len(old)
 	if had > 0 && replaced > 0 {
 		// An earlier run started these and did not live to see whether they are well.
-		if err := r.prove(ctx, keep, old); err != nil {
-			return "", err
+		if err := r.wait(ctx, ids(keep)); err != nil {
+			if replaced < service.Replicas() { // some of these serve in the place of old ones that are gone
+				return "", r.standing(ctx, old, err)
+			}
+			return "", r.fallBack(ctx, keep, old, err)
 		}
 	}
 	atATime := parallelism(service, StartFirst)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -48,6 +49,43 @@ func TestReplicasThatStartFirstAreReplacedAFewAtATimeWhereTheFilesSaySo(t *testi
 	}
 	if want := []string{"beside", "retire", "retire", "beside", "retire"}; !slices.Equal(w.acts, want) {
 		t.Errorf("acts %q, want %q", w.acts, want)
+	}
+	w.check(t)
+}
+
+// Most of the old ones are gone: those that took their places stay.
+func TestNewContainersThatServeAreKeptWhenAnotherOneOfThemFails(t *testing.T) {
+	w, origins := deployed(t, newWorld(stateless(3)))
+	one := uint64(1)
+	w.service.Deploy = &types.DeployConfig{UpdateConfig: &types.UpdateConfig{Parallelism: &one}}
+	w.image = "sha256:2"
+	third := errors.New("the third fails")
+	fresh := 0
+	w.sick = func(b *box) error {
+		if b.ImageID == "sha256:2" && !b.ready {
+			if fresh++; fresh == 3 {
+				return third
+			}
+		}
+		return nil
+	}
+	if _, err := w.deploy(t, origins); !errors.Is(err, third) {
+		t.Fatalf("error %v", err)
+	}
+	w.sick = func(b *box) error {
+		if b.ImageID == "sha256:2" && b.Number == 4 {
+			return errors.New("unwell for a moment")
+		}
+		return nil
+	}
+	before := w.serving()
+	_, err := w.deploy(t, origins)
+	if want := "1 of 3 containers were not replaced and still run: "; err == nil || !strings.HasPrefix(err.Error(), want) || w.serving() != before || before != 3 {
+		t.Errorf("error %v, %d serve, %d before", err, w.serving(), before)
+	}
+	w.sick = nil
+	if _, err := w.deploy(t, origins); err != nil || w.floor != 3 {
+		t.Errorf("error %v, %d served at least", err, w.floor)
 	}
 	w.check(t)
 }

@@ -41,7 +41,14 @@ func (r *roll) stopFirst(ctx context.Context, found []compose.Container) (string
 	case len(current) != service.Replicas() || len(unsettled) > 0:
 		// Those of the right version stay, whatever the installed Compose thinks of a hash that another one wrote.
 		result = changed(service.Replicas(), len(settled))
-		err = r.act(ctx, "beside", found)
+		if surplus := r.surplus(current); len(surplus) > 0 { // Compose would stop them without their hooks
+			if err = r.begin(found); err == nil {
+				err = r.retire(ctx, surplus)
+			}
+		}
+		if err == nil {
+			err = r.act(ctx, "beside", found)
+		}
 	default:
 		result = "already as wanted"
 	}
@@ -70,11 +77,12 @@ func (r *roll) stagger(ctx context.Context, current, old []compose.Container) (s
 		return "", err
 	}
 	old, dead := split(old, alive) // Compose would start what does not run
+	current, gone := split(current, alive)
 	excess := min(max(0, len(current)+len(old)-r.target.Service.Replicas()), len(old))
 	slices.SortStableFunc(old, func(a, b compose.Container) int { // what does not serve goes first
 		return cmp.Or(cmp.Compare(serves(a), serves(b)), a.Number-b.Number)
 	})
-	if err := r.remove(ctx, dead...); err != nil {
+	if err := r.remove(ctx, slices.Concat(dead, gone)...); err != nil {
 		return "", err
 	}
 	if err := r.retire(ctx, old[:excess]); err != nil {
@@ -88,7 +96,8 @@ func (r *roll) stagger(ctx context.Context, current, old []compose.Container) (s
 	}
 	atATime := parallelism(r.target.Service, StopFirst)
 	for len(current) < r.target.Service.Replicas() {
-		leaving := old[:min(atATime, len(old))]
+		lacking := r.target.Service.Replicas() - len(current) - len(old) // as many can come before one has to go
+		leaving := old[:min(max(0, atATime-lacking), len(old))]
 		old = old[len(leaving):]
 		if err := r.retire(ctx, leaving); err != nil {
 			return "", err
@@ -113,6 +122,14 @@ func (r *roll) stagger(ctx context.Context, current, old []compose.Container) (s
 		}
 	}
 	return fmt.Sprintf("%d replaced, %d at a time", r.target.Service.Replicas(), atATime), nil
+}
+
+// surplus are the containers that a service is not to have any more: those that do not run, then the newest.
+func (r *roll) surplus(current []compose.Container) []compose.Container {
+	sorted := slices.SortedFunc(slices.Values(current), func(a, b compose.Container) int {
+		return cmp.Or(cmp.Compare(serves(b), serves(a)), a.Number-b.Number)
+	})
+	return sorted[min(len(sorted), r.target.Service.Replicas()):]
 }
 
 // serves is 1 for a container that runs, and 0 for one that is only about to.

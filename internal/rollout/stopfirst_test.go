@@ -213,3 +213,36 @@ func TestANewContainerThatFailedHasNoHooksToRun(t *testing.T) {
 		t.Errorf("acts %q, error %v", w.acts, err)
 	}
 }
+
+func TestHooksRunWhereAServiceIsScaledDown(t *testing.T) {
+	w, origins := deployed(t, newWorld(stateful(3)))
+	w.service.PreStop = []types.ServiceHook{{Command: types.ShellCommand{"drain"}}}
+	w.scale(1)
+	if _, err := w.deploy(t, origins); err != nil || !slices.Equal(w.acts, []string{"hooks", "retire", "hooks", "retire", "beside"}) {
+		t.Errorf("acts %q, error %v", w.acts, err)
+	}
+	w.check(t)
+}
+
+// The container could not be started, and what it lacked is there now.
+func TestANewReplicaThatNeverRanIsMadeAnew(t *testing.T) {
+	for _, status := range []string{"created", "exited"} {
+		w, origins := deployed(t, newWorld(stateful(3)))
+		w.image = "sha256:2"
+		w.sick = func(b *box) error {
+			if b.ImageID == "sha256:2" {
+				b.Status, b.ready = status, false
+				return errors.New("no such mount")
+			}
+			return nil
+		}
+		if _, err := w.deploy(t, origins); err == nil {
+			t.Fatal("the broken deployment succeeds")
+		}
+		w.sick = nil
+		if _, err := w.deploy(t, origins); err != nil || w.floor != 2 {
+			t.Errorf("%s: error %v, %d served at least", status, err, w.floor)
+		}
+		w.check(t)
+	}
+}

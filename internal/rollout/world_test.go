@@ -187,6 +187,9 @@ func (w *world) wait(ctx context.Context, _ string, ids []string) error {
 				return err
 			}
 		}
+		if b.Status == "created" || b.Status == "exited" && !w.service.OneShot {
+			return fmt.Errorf("service %q: %s is %s", w.service.Name, b.Name, b.Status)
+		}
 		b.ready = b.Status == "running"
 	}
 	return nil
