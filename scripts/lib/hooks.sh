@@ -2,6 +2,9 @@
 # The pre_stop hooks of a service. Compose runs them at stop and down, and not where it
 # replaces a container. Only functions; source it after compose.sh.
 
+# HOOK_LIMIT: for how many seconds a hook is waited for.
+readonly HOOK_LIMIT=300
+
 # pre_stop SERVICE CONTAINER…: runs the hooks of SERVICE in each CONTAINER, in order.
 pre_stop() {
     local service=$1 hooks hook container
@@ -29,6 +32,15 @@ run_hook() {
     environment=$(jq --raw-output '.environment // {} | to_entries[] | select(.value != null) |
         if .value | contains("\n") then halt_error(1) else "\(.key)=\(.value)" end' <<<"$hook" 2>/dev/null) ||
         fail 3 "a pre_stop hook of $service has a variable with a line break, which docker exec cannot be given"
-    docker exec "${options[@]}" --env-file <(printf '%s' "${environment:+$environment$'\n'}") "$container" "${command[@]}" </dev/null >&2 || code=$?
-    ((code == 0)) || fail "$code" "a pre_stop hook of $service ended with exit code $code in $container, which was not stopped"
+    timeout --foreground "$HOOK_LIMIT" docker exec "${options[@]}" --env-file <(printf '%s' "${environment:+$environment$'\n'}") \
+        "$container" "${command[@]}" </dev/null >&2 || code=$?
+    ((code != 0)) || return 0
+    if [[ $(docker container inspect --format '{{.State.Running}}' "$container" 2>/dev/null) != true ]]; then
+        return 0 # it has ended by itself
+    fi
+    case $code in
+        126 | 127) note "pre_stop: ${command[0]} is not in $container, which is of before it" ;;
+        124) fail 1 "a pre_stop hook of $service still ran after $HOOK_LIMIT seconds in $container, which was not stopped" ;;
+        *) fail 1 "a pre_stop hook of $service ended with exit code $code in $container, which was not stopped" ;;
+    esac
 }
