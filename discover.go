@@ -211,8 +211,11 @@ func (d Destination) Filled(project *types.Project) (Destination, error) {
 	}
 	d.Database = d.Database.or(said.Database)
 	found, _ := model.Database(d.Database.Service)
-	if d.Database.Kind == "" || d.Database.Kind == found.Kind {
+	switch {
+	case d.Database.Kind == "" || d.Database.Kind == found.Kind:
 		d.Database = d.Database.or(Database{Kind: found.Kind, Service: found.Service, Volume: found.Volume, Job: found.Job, Writers: found.Writers})
+	case d.Database.Service == found.Service: // of another kind, and declared: who migrates it and who writes to it follow all the same
+		d.Database = d.Database.or(Database{Job: found.Job, Writers: found.Writers})
 	}
 	return d, nil
 }

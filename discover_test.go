@@ -144,6 +144,26 @@ func TestDiscoverTellsTheDatabaseAndItsMigrationOrSaysWhatWouldSettleIt(t *testi
 	}
 }
 
+// What nobody finds has to be declared; who migrates it and who writes to it is found all the same.
+func TestDiscoverFindsJobAndWritersOfADatabaseThatIsDeclared(t *testing.T) {
+	const text = `
+services:
+  db: {image: mariadb, volumes: ["data:/var/lib/mysql"]}
+  web: {image: shop, depends_on: [db]}
+  schema: {image: shop, profiles: [jobs], depends_on: [db]}
+volumes: {data: {}}
+x-slipway: {database: {kind: mariadb, service: db, volume: data}}
+`
+	found, unsure, err := slipway.Discover(slipway.Stack{Dir: project(t, map[string]string{"compose.yaml": text})})
+	if err != nil || len(unsure) > 0 {
+		t.Fatalf("%q, %v", unsure, err)
+	}
+	want := slipway.Database{Kind: "mariadb", Service: "db", Volume: "data", Job: "schema", Writers: []string{"web"}}
+	if got := found.Destinations[0].Database; !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 func TestDiscoverTakesTopLevelJobsButNotThoseOfASchedule(t *testing.T) {
 	const text = `
 services: {db: {image: postgres, volumes: ["pg:/var/lib/postgresql/data"]}}
