@@ -174,7 +174,7 @@ func (p Project) RunsHere(ctx context.Context) (bool, error) {
 		files[i] = p.path(file)
 	}
 	return slices.ContainsFunc(containers, func(c Container) bool {
-		return c.Labels[workingDirLabel] == p.path(".") && c.Labels[configFilesLabel] == strings.Join(files, ",")
+		return c.Labels[workingDirLabel] == p.folder() && c.Labels[configFilesLabel] == strings.Join(files, ",")
 	}), nil
 }
 

@@ -42,9 +42,16 @@ func (p Project) Said() (Said, error) {
 	if err != nil {
 		return Said{}, err
 	}
+	beside, err := readEnv(p.path(".env")) // where COMPOSE_FILE may name files of another folder
+	if err != nil {
+		return Said{}, err
+	}
 	look := func(key string) Word {
 		if value, set := os.LookupEnv(key); set {
 			return Word{value, "the environment"}
+		}
+		if value, set := beside[key]; set && p.EnvFile == "" && strings.HasPrefix(key, "COMPOSE_") {
+			return Word{value, ".env"}
 		}
 		if value, set := values[key]; set {
 			return Word{value, envFile}
@@ -68,9 +75,15 @@ func (p Project) Said() (Said, error) {
 	return said, nil
 }
 
-// DefaultName is what Compose calls a project that nobody names: the folder of its files.
-func (p Project) DefaultName() string {
-	return loader.NormalizeProjectName(filepath.Base(p.path(".")))
+// DefaultName is what Compose calls a project that nobody names: the folder of its first file.
+func (p Project) DefaultName() string { return loader.NormalizeProjectName(filepath.Base(p.folder())) }
+
+// folder is the one of the first file, or of the project where no file is named: what Compose takes for the project's.
+func (p Project) folder() string {
+	if len(p.Files) == 0 {
+		return p.path(".")
+	}
+	return filepath.Dir(p.path(p.Files[0]))
 }
 
 // Split are the files of a COMPOSE_FILE, relative to the project's folder as the others are.

@@ -122,7 +122,29 @@ func TestFilesOfAListAreRelativeToTheStack(t *testing.T) {
 }
 
 func TestAProjectThatNobodyNamesIsCalledAfterItsFolder(t *testing.T) {
-	if got := (Project{Dir: filepath.Join(t.TempDir(), "My Shop.v2")}).DefaultName(); got != "myshopv2" {
+	dir := filepath.Join(t.TempDir(), "My Shop.v2")
+	for first, want := range map[string]string{"compose.yaml": "myshopv2", "docker/compose.yaml": "docker", "../other/compose.yaml": "other"} {
+		if got := (Project{Dir: dir, Files: []string{first, "b.yaml"}}).DefaultName(); got != want {
+			t.Errorf("%s: %q, want %q", first, got, want)
+		}
+	}
+	if got := (Project{Dir: dir}).DefaultName(); got != "myshopv2" {
 		t.Errorf("%q", got)
+	}
+}
+
+// The file that names the compose files may name the project, too.
+func TestTheEnvFileBesideAFolderOfComposeFilesNamesTheProject(t *testing.T) {
+	unsaid(t)
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "docker"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	inFolder(t, dir, map[string]string{
+		".env": "COMPOSE_FILE=docker/compose.yaml\nCOMPOSE_PROJECT_NAME=shop\nSHOP=no\n", "docker/compose.yaml": "services: {web: {image: x}}\n",
+	})
+	said, err := Project{Dir: dir, Files: []string{"docker/compose.yaml"}}.Said()
+	if err != nil || said.Name != (Word{"shop", ".env"}) || said.Files.Value != "docker/compose.yaml" {
+		t.Errorf("%+v, %v", said, err)
 	}
 }
