@@ -196,6 +196,7 @@ put_back() {
     backup=$(backup_path "$1")
     manifest=$(check_backup "$@")
     [[ -d $backup ]] || backup=$(dirname -- "$backup")
+    [[ $kind != volume ]] || unused_volume "$service" || return
     note_restore "$kind $service"
     "restore_$kind" "$service" "$backup" "$manifest" >&2 || code=$?
     if ((code != 0)); then

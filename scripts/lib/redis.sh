@@ -129,7 +129,7 @@ save_now() {
     while said=$(ask_redis BGSAVE); do
         case $said in
             *started*) break ;;
-            *progress*) sleep 0.5 ;;
+            *progress* | *"child process"*) sleep 0.5 ;;
             *) echo "the server does not save: $said" >&2 && return 1 ;;
         esac
     done

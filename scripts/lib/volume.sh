@@ -21,13 +21,18 @@ check_volume() {
 
 # restore_volume VOLUME FOLDER MANIFEST: it has the content of the tar in FOLDER.
 restore_volume() {
-    local volume=$1 files list
-    list=$(holders_of "$volume" running) || return
-    [[ -z $list ]] || { note "stop first what has $volume: ${list//$'\n'/, }" && return 3; }
+    local volume=$1 files
     in_volume "$volume" exchange_files </dev/null || return
     files=$(rows_of '.databases[0]' "$3") || return
     in_volume "$volume" unpack "${files%% *}" <"$2/$(jq --raw-output '.databases[0].file' <<<"$3")" || return
     in_volume "$volume" exchange_files </dev/null
+}
+
+# unused_volume VOLUME: leaves with 3 while a container runs that can write to it.
+unused_volume() {
+    local list
+    list=$(holders_of "$1" running) || return
+    [[ -z $list ]] || fail 3 "stop first what has $1: ${list//$'\n'/, }"
 }
 
 # finish_volume VOLUME: an exchange that was begun has come to its end. One in a volume that
@@ -69,7 +74,7 @@ place_of() {
 # holders_of VOLUME [running]: the services whose containers, or running ones, can write to
 # it. Whoever else has it, of another project or by hand, would go on writing.
 holders_of() {
-    local place source list id names oneoff service project mode
+    local place source list known id names oneoff service project mode
     local -a all=(--all)
     [[ ${2:-} != running ]] || all=()
     place=$(place_of "$1") || return
@@ -77,12 +82,15 @@ holders_of() {
     source=${source%%,target=*}
     list=$(docker container ls "${all[@]}" --no-trunc --filter "volume=$source" \
         --format '{{.ID}} {{.Names}} {{.Label "com.docker.compose.oneoff"}} {{.Label "com.docker.compose.service"}} {{.Label "com.docker.compose.project"}}') || return
+    known=$(services) || return
     while read -r id names oneoff service project; do
         [[ -n $id && $names != "$COMPOSE_PROJECT_NAME-database" ]] || continue
         mode=$(docker container inspect --format "{{range .Mounts}}{{if or (eq .Name \"$source\") (eq .Source \"$source\")}}{{.RW}} {{end}}{{end}}" "$id") || return
         [[ $mode == *true* ]] || continue
-        if [[ $project == "$COMPOSE_PROJECT_NAME" && $oneoff == False ]]; then
+        if [[ $project == "$COMPOSE_PROJECT_NAME" && $oneoff == False && $'\n'$known$'\n' == *$'\n'$service$'\n'* ]]; then
             printf '%s\n' "$service"
+        elif [[ $project == "$COMPOSE_PROJECT_NAME" && $oneoff == False && ${2:-} == running ]]; then
+            fail 3 "container $names of service $service, which is not to run, has $1 and may write: docker rm --force $names"
         elif [[ ${2:-} == running ]]; then
             fail 3 "container $names has $1, too, and may write: stop it first, or wait for its end: docker wait $names"
         fi
@@ -90,8 +98,9 @@ holders_of() {
 }
 
 # while_stopped VOLUME COMMAND…: runs COMMAND while none of the services that have VOLUME
-# runs. Those that did run again afterwards, whatever comes of it.
-while_stopped() {
+# runs. Those that did run again afterwards, whatever comes of it. It has a shell of its
+# own, whose end leaves that of the caller alone.
+while_stopped() (
     local list code=0
     local -a services=()
     list=$(holders_of "$1" running) || return
@@ -109,7 +118,7 @@ while_stopped() {
         step_start "${services[@]}" || return
     fi
     return "$code"
-}
+)
 
 # in_volume VOLUME FUNCTION ARGUMENT…: runs FUNCTION where VOLUME is mounted. One whose
 # caller was killed is ended first.
