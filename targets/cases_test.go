@@ -191,7 +191,8 @@ func TestCaseC1ARunningProjectIsNotDeployedBesideUnderAnotherName(t *testing.T) 
 	d.docker("compose", "-p", d.project, "-f", "compose.yaml", "up", "-d")
 	d.stack.Destinations = []slipway.Destination{{Name: "local", Files: []string{"other.yaml"}}, {Name: "production", Files: []string{"compose.yaml"}}}
 	before := d.all()
-	got := d.mage("production", "deploy", "-skip=prerequisites")
+	d.env = append(d.env, "DESTINATION=production")
+	got := d.mage("deploy", "-skip=prerequisites")
 	if got.code != 3 || !strings.Contains(got.stderr, `project "`+d.project+`"`) || !strings.Contains(got.stderr, d.project+"-production") {
 		t.Errorf("%s", got)
 	}

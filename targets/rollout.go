@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -210,7 +211,14 @@ func (s *session) serviceStep(v view, name string) checkpoints.Step {
 func (s *session) acts() rollout.Acts {
 	return rollout.Acts{
 		Script: func(ctx context.Context, step string, args ...string) error {
-			return s.script(ctx, "deploy.sh", append([]string{step}, args...)...)
+			var said bytes.Buffer
+			err := orInterrupted(ctx, s.runScript(context.WithoutCancel(ctx), &said, "deploy.sh", append([]string{step}, args...)...))
+			if step == "hooks" {
+				for line := range strings.Lines(said.String()) {
+					s.console.Line(console.Warn, args[0], strings.TrimSpace(line), 0)
+				}
+			}
+			return err
 		},
 		Wait:       s.await,
 		Reload:     s.reload,

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"slipway/checkpoints"
 )
@@ -28,7 +29,7 @@ const restoring = "restoring"
 // Restoring reports whether a restore was begun and did not come to its end.
 func (s Store) Restoring() (bool, error) {
 	_, err := os.Stat(filepath.Join(s.Dir, restoring))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return false, nil
 	}
 	return err == nil, err
