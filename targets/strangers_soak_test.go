@@ -103,7 +103,7 @@ services:
 services:
   web: {image: "@P/demo:1", environment: {SAY: one}}
 jobs:
-  report: {image: "@P/demo:1", command: [job]}
+  report: {image: "@P/demo:1", command: [job], triggers: {manual: true}}
 `},
 		edit: [2]string{"SAY: one", "SAY: two"}, replaced: []string{"web"}, well: "1 container",
 	},
