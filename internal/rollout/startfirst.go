@@ -84,10 +84,7 @@ func (r *roll) handOver(ctx context.Context, found, leaving []compose.Container)
 func (r *roll) add(ctx context.Context, keep, old []compose.Container, added int) ([]compose.Container, error) {
 	r.note(fmt.Sprintf("start %d beside %d", added, len(keep)+len(old)))
 	fresh, err := r.beside(ctx, slices.Concat(keep, old), added)
-	switch {
-	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-		return nil, err
-	case err != nil:
+	if err != nil {
 		return nil, r.fallBack(ctx, fresh, old, err)
 	}
 	return fresh, r.prove(ctx, fresh, old)
