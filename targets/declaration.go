@@ -104,10 +104,7 @@ func (d destination) check() error {
 			return fmt.Errorf("link %q: %w", l.Name, err)
 		}
 	}
-	if kind := d.Database.Kind; kind != "" && !slices.Contains(databaseKinds, kind) {
-		return fmt.Errorf("database: kind %q: what can be backed up is one of %s", kind, strings.Join(databaseKinds, ", "))
-	}
-	if err := checkCopy(d.Database.Copy); err != nil {
+	if err := d.Database.checkAlone(); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
 	return nil
@@ -130,9 +127,17 @@ func checkSettings(declared []settings.Setting) error {
 // databaseKinds are what can be backed up; deploy.sh knows the same.
 var databaseKinds = []string{"postgres", "mariadb", "redis", "sqlite", "volume"}
 
+// checkAlone says what is wrong whatever the compose files tell.
+func (d database) checkAlone() error {
+	if d.Kind != "" && !slices.Contains(databaseKinds, d.Kind) {
+		return fmt.Errorf("kind %q: what can be backed up is one of %s", d.Kind, strings.Join(databaseKinds, ", "))
+	}
+	return checkCopy(d.Copy)
+}
+
 // check says what a migration or a backup would lack, when the compose files have told what they can.
 func (d database) check() error {
-	switch err := checkCopy(d.Copy); {
+	switch err := d.checkAlone(); {
 	case err != nil: // it may stand in a compose file
 		return err
 	case d.Kind == "" && len(d.Copy) > 0:
