@@ -43,7 +43,7 @@ func (s *session) rehearse(ctx context.Context, model *compose.Model) error {
 	defer func() { _ = os.Remove(file) }()
 	var answer bytes.Buffer
 	args := append([]string{"rehearse", file}, slices.Sorted(maps.Keys(parts))...)
-	err = orInterrupted(ctx, s.runScript(context.WithoutCancel(ctx), &answer, "deploy.sh", args...))
+	err = s.scriptTo(ctx, &answer, "deploy.sh", args...)
 	var failed *scriptError
 	problems := refusals(answer.String())
 	switch {

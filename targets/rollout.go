@@ -212,7 +212,7 @@ func (s *session) acts() rollout.Acts {
 	return rollout.Acts{
 		Script: func(ctx context.Context, step string, args ...string) error {
 			var said bytes.Buffer
-			err := orInterrupted(ctx, s.runScript(context.WithoutCancel(ctx), &said, "deploy.sh", append([]string{step}, args...)...))
+			err := s.scriptTo(ctx, &said, "deploy.sh", append([]string{step}, args...)...)
 			if step == "hooks" {
 				for line := range strings.Lines(said.String()) {
 					s.console.Line(console.Warn, args[0], strings.TrimSpace(line), 0)

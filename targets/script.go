@@ -53,7 +53,12 @@ func refusal(err error) string {
 // script runs a script of scripts/ to its end, in a process group of its own with the lock inherited, and is not cut
 // short by an interrupt: what acts on the engine is finished. Its output goes to the run's log, redacted.
 func (s *session) script(ctx context.Context, name string, args ...string) error {
-	return orInterrupted(ctx, s.runScript(context.WithoutCancel(ctx), io.Discard, name, args...))
+	return s.scriptTo(ctx, io.Discard, name, args...)
+}
+
+// scriptTo is the same, with what the script prints to stdout for the caller, too.
+func (s *session) scriptTo(ctx context.Context, stdout io.Writer, name string, args ...string) error {
+	return orInterrupted(ctx, s.runScript(context.WithoutCancel(ctx), stdout, name, args...))
 }
 
 // orInterrupted takes a script that a signal ended for interrupted where the run gets the signal too. A signal to the group
