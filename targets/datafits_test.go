@@ -20,9 +20,7 @@ func (d *demo) databases(images ...string) {
 		}
 		names = append(names, name)
 	}
-	if out, err := exec.Command("bash", append([]string{"../stack/testimages/build.sh"}, names...)...).CombinedOutput(); err != nil {
-		d.t.Fatalf("build the test images: %v\n%s", err, out)
-	}
+	serverImages(names...)(d.t)
 	for _, image := range images {
 		d.docker("tag", "slipway-test/"+image, d.project+"/"+image)
 	}

@@ -3,35 +3,20 @@
 package targets_test
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"slipway"
 )
-
-// serverImages builds images of servers that the production stack does not have.
-func serverImages(names ...string) func() error {
-	return sync.OnceValue(func() error {
-		if out, err := exec.Command("bash", append([]string{"../stack/testimages/build.sh"}, names...)...).CombinedOutput(); err != nil {
-			return fmt.Errorf("build %v: %w\n%s", names, err, out)
-		}
-		return nil
-	})
-}
 
 var mariadbImages = serverImages("mariadb-tools-10.11", "mariadb-tools-11.8")
 
 // mariaShop is a stack with a MariaDB of that series, whose root has a password, and a service that writes to it.
 func mariaShop(t *testing.T, series string) *demo {
 	t.Helper()
-	if err := mariadbImages(); err != nil {
-		t.Fatal(err)
-	}
+	mariadbImages(t)
 	d := newDemo(t, map[string]string{
 		"compose.yaml": `
 services:

@@ -3,31 +3,20 @@
 package targets_test
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"slipway"
 )
 
-// postgresImages makes sure of their images.
-var postgresImages = sync.OnceValue(func() error {
-	if out, err := exec.Command("bash", "../stack/testimages/build.sh", "postgres", "postgres-13", "postgres-17", "postgres-18").CombinedOutput(); err != nil {
-		return fmt.Errorf("build the images of PostgreSQL: %w\n%s", err, out)
-	}
-	return nil
-})
+var postgresImages = serverImages("postgres", "postgres-13", "postgres-17", "postgres-18")
 
 // shop is a stack with a PostgreSQL of that major, a service that writes to it and a migration.
 func shop(t *testing.T, major string) *demo {
 	t.Helper()
-	if err := postgresImages(); err != nil {
-		t.Fatal(err)
-	}
+	postgresImages(t)
 	d := newDemo(t, map[string]string{
 		"compose.yaml": `
 services:

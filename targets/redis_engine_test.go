@@ -14,9 +14,7 @@ var redisImages = serverImages("redis-8")
 // cache is a stack with a Redis whose password is in a secret, and a service that writes to it; how it keeps its data is up to options.
 func cache(t *testing.T, options string) *demo {
 	t.Helper()
-	if err := redisImages(); err != nil {
-		t.Fatal(err)
-	}
+	redisImages(t)
 	d := newDemo(t, map[string]string{
 		"compose.yaml": `
 services:

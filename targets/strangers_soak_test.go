@@ -90,13 +90,8 @@ services:
     healthcheck: {test: [CMD-SHELL, "pg_isready -h 127.0.0.1 -U postgres"], interval: 1s, timeout: 10s, start_period: 60s}
   web: {image: "@P/demo:1", environment: {SAY: one}, depends_on: {db: {condition: service_healthy}}}
 `},
-		prepare: func(d *demo) {
-			out, err := exec.Command("bash", "../stack/testimages/build.sh", "postgres-17").CombinedOutput()
-			if err != nil {
-				d.t.Fatalf("%v\n%s", err, out)
-			}
-		},
-		edit: [2]string{"SAY: one", "SAY: two"}, replaced: []string{"web"}, well: "2 containers",
+		prepare: func(d *demo) { serverImages("postgres-17")(d.t) },
+		edit:    [2]string{"SAY: one", "SAY: two"}, replaced: []string{"web"}, well: "2 containers",
 	},
 	"jobs": {
 		files: map[string]string{"compose.yaml": `
@@ -134,13 +129,8 @@ services:
 `,
 			"Caddyfile": ":8000 {\n\treverse_proxy {\n\t\tdynamic a web 8080 {\n\t\t\trefresh 100ms\n\t\t}\n\t}\n}\n",
 		},
-		prepare: func(d *demo) {
-			out, err := exec.Command("bash", "../stack/testimages/build.sh", "caddy").CombinedOutput()
-			if err != nil {
-				d.t.Fatalf("%v\n%s", err, out)
-			}
-		},
-		edit: [2]string{"SAY: one", "SAY: two"}, replaced: []string{"web"}, well: "4 containers",
+		prepare: func(d *demo) { serverImages("caddy")(d.t) },
+		edit:    [2]string{"SAY: one", "SAY: two"}, replaced: []string{"web"}, well: "4 containers",
 	},
 	"an override": {
 		files: map[string]string{

@@ -13,9 +13,7 @@ import (
 // uploads is a stack of two services that write to a volume; one of them has an image with sh and tar.
 func uploads(t *testing.T) *demo {
 	t.Helper()
-	if err := redisImages(); err != nil {
-		t.Fatal(err)
-	}
+	redisImages(t)
 	d := newDemo(t, map[string]string{
 		"compose.yaml": `
 services:
