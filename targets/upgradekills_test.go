@@ -94,6 +94,9 @@ func (u *upgrade) killed(instants ...string) {
 		if at.then != nil {
 			at.then()
 		}
+		eventually(t, 2*time.Minute, "what the killed upgrade left running in its container has come to its end", func() bool {
+			return u.docker("ps", "-aq", "--filter", "name=^"+u.project+"-upgrade$") == ""
+		})
 		u.untouched("killed when " + at.name)
 		results.add("SIGKILL of the whole tree", at.name, ended(codeKilled), "the old server", "refused")
 	}
