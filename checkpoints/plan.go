@@ -161,7 +161,8 @@ func (s *Store) own(record Record) (own, busy bool) {
 }
 
 // predecessors notes the nonces that the step would follow, and returns the
-// first cause that comes from one: it runs before, or it has run since.
+// first cause that comes from one: it runs before, or it has run since. Of one
+// that the step has only begun to follow, this run alone counts.
 func (l *look) predecessors(step Step, was found, v *verdict) (cause string, err error) {
 	v.after = make(map[string]string, len(step.After))
 	for _, name := range step.After {
@@ -170,11 +171,13 @@ func (l *look) predecessors(step Step, was found, v *verdict) (cause string, err
 			return "", err
 		}
 		v.after[name] = before.record.Nonce
+		nonce, follows := was.record.After[name]
+		now, _ := l.store.own(before.record)
 		switch {
 		case cause != "":
 		case l.planned[name]:
 			cause = name + " runs first"
-		case was.record.After[name] != before.record.Nonce:
+		case follows && nonce != before.record.Nonce, !follows && now && before.record.Run != was.record.Run:
 			cause = name + " ran again"
 		}
 	}

@@ -45,6 +45,9 @@ func (w *world) step(name string) Step {
 // deploy does the steps in order up to the first error.
 func deploy(t *testing.T, store *Store, lock *Lock, run *Run, steps []Step) ([]Decision, error) {
 	t.Helper()
+	if err := store.Follow(lock, steps); err != nil {
+		return nil, err
+	}
 	var decisions []Decision
 	for _, step := range steps {
 		decision, err := store.Do(t.Context(), lock, run, step)
@@ -227,7 +230,7 @@ func stir(t *testing.T, random *rand.Rand, store *Store, worlds map[string]*worl
 	t.Helper()
 	name := names[random.IntN(len(names))]
 	w := worlds[name]
-	switch random.IntN(6) {
+	switch random.IntN(7) {
 	case 0:
 		w.inputs[fmt.Sprint("file", random.IntN(3))] = fmt.Sprint(random.IntN(3))
 	case 1:
@@ -243,6 +246,13 @@ func stir(t *testing.T, random *rand.Rand, store *Store, worlds map[string]*worl
 	case 5:
 		if _, ok, err := store.Record(name); err == nil && ok {
 			interrupt(t, store, name)
+		}
+	case 6:
+		at := slices.Index(names, name)
+		if other := names[random.IntN(at+1)]; slices.Contains(w.after, other) {
+			w.after = slices.DeleteFunc(w.after, func(after string) bool { return after == other })
+		} else if other != name {
+			w.after = append(w.after, other)
 		}
 	}
 }
