@@ -57,6 +57,9 @@ func deploySteps(ctx context.Context) error {
 		if err := s.soundToAct(ctx); err != nil {
 			return "", err
 		}
+		if err := s.follow(ctx); err != nil {
+			return "", refuse(ctx, fmt.Errorf("deploy: %w", err))
+		}
 		for _, step := range s.steps() {
 			if _, err := s.do(ctx, step); err != nil {
 				return "", s.explain(ctx, step.Name, err)

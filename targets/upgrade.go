@@ -26,6 +26,9 @@ import (
 // the lock.
 func Upgrade(ctx context.Context, service string) error {
 	return enter(ctx, "upgrade", true, flags{}, func(ctx context.Context, s *session) error {
+		if err := s.follow(ctx); err != nil {
+			return refuse(ctx, fmt.Errorf("upgrade: %w", err))
+		}
 		for _, step := range []checkpoints.Step{s.pull(), s.build()} {
 			if _, err := s.do(ctx, step); err != nil {
 				return fail(ctx, exitFailed, fmt.Errorf("upgrade: %w", err), s.advice(err)...)

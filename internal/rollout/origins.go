@@ -140,9 +140,9 @@ func (o *Origins) keep(path string, data []byte) error {
 	return o.write(path, data, 0o600)
 }
 
-// mark is the digest of everything that makes a container another one: all inputs but the scale, and
-// the containers it hangs on. It is keyed, so that a short secret among the inputs cannot be guessed.
-func (o *Origins) mark(service string, inputs []checkpoints.Input, parents []string) (string, error) {
+// mark tells a container from another one: by all inputs but the scale, and the containers it hangs on. The
+// digest is keyed, so that a short secret among the inputs cannot be guessed.
+func (o *Origins) mark(service string, inputs []checkpoints.Input, followed map[string]string) (string, error) {
 	key, err := o.key()
 	if err != nil {
 		return "", err
@@ -153,10 +153,7 @@ func (o *Origins) mark(service string, inputs []checkpoints.Input, parents []str
 			_, _ = fmt.Fprintf(digest, "%q %q\n", input.Name, input.Digest) // a hash takes every write
 		}
 	}
-	for _, parent := range parents {
-		_, _ = fmt.Fprintf(digest, "%q\n", parent)
-	}
-	return hex.EncodeToString(digest.Sum(nil)), nil
+	return marked(hex.EncodeToString(digest.Sum(nil)), followed), nil
 }
 
 func (o *Origins) key() ([]byte, error) {
@@ -178,13 +175,4 @@ func (o *Origins) key() ([]byte, error) {
 		return nil, fmt.Errorf("write the key of container origins: %w", err)
 	}
 	return key, nil
-}
-
-// parents are the ids of the containers a service hangs on.
-func parents(service compose.Service, all []compose.Container) []string {
-	var list []string
-	for _, name := range Follows(service) {
-		list = append(list, ids(Of(name, all))...)
-	}
-	return list
 }

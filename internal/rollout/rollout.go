@@ -121,7 +121,7 @@ func (r *roll) prepare(ctx context.Context, all []compose.Container) error {
 	if r.in, err = r.target.attached(ctx); err != nil {
 		return err
 	}
-	if r.mark, err = r.origins.mark(name, r.target.Inputs, parents(r.target.Service, all)); err != nil {
+	if r.mark, err = r.origins.mark(name, r.target.Inputs, followed(r.target.Service, all)); err != nil {
 		return err
 	}
 	r.past, err = r.origins.load(name)
