@@ -73,7 +73,7 @@ func oracleImages(t *testing.T) string {
 // mutationsEach are applied to a project at least: a short series takes some of the corpus, which ones the seed says.
 const mutationsEach = 5
 
-// oracle runs a series and prints its seed and what it came to. ORACLE_SEED takes another seed.
+// oracle runs a series and prints its seed and what it came to. ORACLE_SEED takes another seed, ORACLE_PROJECT one project of it.
 func oracle(t *testing.T, seed uint64, applied, plans int) {
 	r := &series{t: t, seed: seed, plans: plans, workers: 4, counts: map[string]int{}}
 	if given := os.Getenv("ORACLE_SEED"); given != "" {
@@ -113,7 +113,9 @@ func oracle(t *testing.T, seed uint64, applied, plans int) {
 		})
 	}
 	for i := range names {
-		next <- i
+		if only := os.Getenv("ORACLE_PROJECT"); only == "" || only == names[i] {
+			next <- i
+		}
 	}
 	close(next)
 	workers.Wait()

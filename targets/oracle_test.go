@@ -37,6 +37,7 @@ var refusals = []*regexp.Regexp{
 	regexp.MustCompile(`whose service is not to be up`),
 	regexp.MustCompile(`whose profile is off`),
 	regexp.MustCompile(`has its data in .* which is empty`),
+	regexp.MustCompile(`with another driver or other options than the compose files give; to change them, its data would be lost`), // Compose goes on with the old ones
 	regexp.MustCompile(`enable_ipv4\b.*needs an engine with API`),
 }
 
@@ -92,6 +93,9 @@ func (s *subject) compare() (foreseen, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(plan.services)) {
 		d := plan.services[name]
+		if d.Run && strings.HasSuffix(d.Cause, " ran again") {
+			return f, disagree("surplus", "Slipway would act on %s, %q, and no deployment was cut short before its turn", name, d.Cause)
+		}
 		if d.Run && f.compose.services[name] == (wanted{}) && !justified(d.Cause, f.compose) && (s.scene.replicas(name) > 0 || name == "included") {
 			return f, disagree("surplus", "Slipway would act on %s, %q, and Compose would not", name, d.Cause)
 		}
