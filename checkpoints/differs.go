@@ -31,3 +31,8 @@ func (s *Store) Differs(step string, inputs []Input) (cause string, err error) {
 	}
 	return changed(recorded, present), nil
 }
+
+// Fingerprints are what a record would hold of these inputs, by name: two are alike where the inputs are.
+func (s *Store) Fingerprints(inputs []Input) (map[string]string, error) {
+	return fingerprints(s.key, inputs)
+}

@@ -34,18 +34,33 @@ func Within(dir, path string) bool {
 // tracked are the files of a work tree that git tracks, absolute; none where there is no git.
 func tracked(root string) map[string]bool {
 	files := map[string]bool{}
-	// The work tree may be another user's than who deploys; nothing of it is run.
-	command := exec.Command("git", "-c", "safe.directory="+root, "-C", root, "ls-files", "-z") //nolint:noctx // it reads one file
-	// A deployment may run from a hook of git's, which is told of another index and work tree.
-	command.Env = slices.DeleteFunc(os.Environ(), func(pair string) bool { return strings.HasPrefix(pair, "GIT_") })
-	out, err := command.Output()
+	out, err := askGit(root, "ls-files", "-z")
 	if err != nil {
 		return files
 	}
-	for name := range strings.SplitSeq(string(out), "\x00") {
+	for name := range strings.SplitSeq(out, "\x00") {
 		if name != "" {
 			files[filepath.Join(root, name)] = true
 		}
 	}
 	return files
+}
+
+// Revision is the commit that a checkout has, and whether files that git tracks were changed since; empty where there is no git.
+func (m *Model) Revision() (commit string, modified bool) {
+	commit, err := askGit(m.Root, "rev-parse", "HEAD")
+	if err != nil {
+		return "", false
+	}
+	changes, err := askGit(m.Root, "status", "--porcelain", "--untracked-files=no")
+	return strings.TrimSpace(commit), err == nil && changes != ""
+}
+
+// askGit asks a question about a work tree. The tree may be another user's than who deploys; nothing of it is run.
+func askGit(root string, question ...string) (string, error) {
+	command := exec.Command("git", append([]string{"-c", "safe.directory=" + root, "-c", "core.fsmonitor=false", "-C", root}, question...)...) //nolint:noctx,gosec // it reads some files
+	// A deployment may run from a hook of git's, which is told of another index and work tree.
+	command.Env = slices.DeleteFunc(os.Environ(), func(pair string) bool { return strings.HasPrefix(pair, "GIT_") })
+	out, err := command.Output()
+	return string(out), err
 }

@@ -27,7 +27,7 @@ func (p Project) Model(ctx context.Context) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return modelOf(project), nil
+	return p.modelOf(project), nil
 }
 
 // OwnModel is the same, of files that are all here. It starts no command and asks nobody.
@@ -36,13 +36,13 @@ func (p Project) OwnModel(ctx context.Context) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return modelOf(project), nil
+	return p.modelOf(project), nil
 }
 
-func modelOf(project *types.Project) *Model {
+func (p Project) modelOf(project *types.Project) *Model {
 	unused := takeUnused(project)
 	model := NewModel(project)
-	model.unused = unused
+	model.unused, model.named = unused, p.Named
 	return model
 }
 
@@ -99,12 +99,11 @@ func (p Project) options(profiles []string, more ...cli.ProjectOptionsFn) (*cli.
 	for i, file := range p.Files {
 		files[i] = p.path(file)
 	}
-	var envFiles []string
-	if p.EnvFile != "" {
-		envFiles = []string{p.envFile()}
+	if p.Named != nil {
+		more = append(more, cli.WithWorkingDirectory(p.path(".")))
 	}
 	return cli.NewProjectOptions(files, append(more,
-		cli.WithEnv(p.environment(profiles)), cli.WithEnvFiles(envFiles...), cli.WithDotEnv,
+		cli.WithEnv(p.environment(profiles)), cli.WithEnvFiles(p.envFiles()...), cli.WithDotEnv,
 		cli.WithDefaultProfiles(profiles...), cli.WithName(p.Name), cli.WithResolvedPaths(true), cli.WithDiscardEnvFile,
 		cli.WithLoadOptions(onlyCasts(files)),
 	)...)

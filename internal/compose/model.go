@@ -19,7 +19,8 @@ type Model struct {
 	// Root is the checkout: the folder that holds the compose files and whatever belongs to them.
 	Root string
 
-	unused  types.Project // what the files have and nobody uses
+	unused  types.Project     // what the files have and nobody uses
+	named   map[string]string // of a release: what the checkout calls a file, by its path
 	tracked func() map[string]bool
 }
 
@@ -123,6 +124,9 @@ func (m *Model) NetworksOf(s Service) []types.NetworkConfig {
 // relative is a path as the checkout has it: relative to the folder of the compose files if it is inside the checkout,
 // so that another checkout of the same content has the same.
 func (m *Model) relative(path string) string {
+	if name, copied := m.named[path]; copied {
+		return name
+	}
 	if !Within(m.Root, path) {
 		return path
 	}

@@ -26,6 +26,11 @@ type Project struct {
 	EnvFile  string   // relative to Dir; empty means Compose's own default, .env
 	Profiles []string
 	Env      []string // KEY=value pairs beside the process's own environment, for interpolation
+
+	// Of a release, which is a project without its checkout: an env file for what neither the environment nor EnvFile says, and
+	// what the checkout calls the files that its containers read, by their paths.
+	Kept  string
+	Named map[string]string
 }
 
 // Environ returns Env and Compose's own variables with absolute paths, so that a child in any directory that runs
@@ -47,16 +52,28 @@ func (p Project) environ(profiles []string) []string {
 		"COMPOSE_PATH_SEPARATOR=:",
 		"COMPOSE_PROFILES="+strings.Join(profiles, ","),
 	)
-	if p.EnvFile != "" {
-		env = append(env, "COMPOSE_ENV_FILES="+p.envFile())
+	if files := p.envFiles(); len(files) > 0 {
+		env = append(env, "COMPOSE_ENV_FILES="+strings.Join(files, ","))
 	}
 	return env
 }
 
-// envFile is the env file, or an empty one while it is not written yet: Compose refuses one that is not there, and
-// without any it would read .env, which is another destination's.
-func (p Project) envFile() string {
-	path := p.path(p.EnvFile)
+// envFiles are the env files, the stronger one last; none where Compose is to take its own default.
+func (p Project) envFiles() []string {
+	var files []string
+	if p.Kept != "" {
+		files = append(files, p.orEmpty(p.Kept))
+	}
+	if p.EnvFile != "" {
+		files = append(files, p.orEmpty(p.EnvFile))
+	}
+	return files
+}
+
+// orEmpty is an env file, or an empty one while it is not written yet: Compose refuses one that is not there, and without any it
+// would read .env, which is another destination's.
+func (p Project) orEmpty(envFile string) string {
+	path := p.path(envFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return os.DevNull
 	}

@@ -53,7 +53,7 @@ func (m *Model) Reads(s Service) []Read {
 
 // belongs reports whether a path is of the checkout: inside it, or a file beside it, in a folder that both are in.
 func (m *Model) belongs(path string) bool {
-	if Within(m.Root, path) {
+	if _, copied := m.named[path]; copied || Within(m.Root, path) {
 		return true
 	}
 	const beside = 2 // folders from the root of the file system: what is only below /srv or /home lies beside nothing

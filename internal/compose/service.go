@@ -47,6 +47,11 @@ func (s Service) MonitorPeriod() time.Duration {
 	return time.Duration(s.Deploy.UpdateConfig.Monitor)
 }
 
+// PausesOnFailure reports whether a failed update of the service is to be left as it is, as deploy.update_config.failure_action has it.
+func (s Service) PausesOnFailure() bool {
+	return s.Deploy != nil && s.Deploy.UpdateConfig != nil && s.Deploy.UpdateConfig.FailureAction == "pause"
+}
+
 // wholeDuration is what scripts/lib/compose.sh can read, too.
 var wholeDuration = regexp.MustCompile(`^(\d+h)?(\d+m)?(\d+s)?$`)
 

@@ -1,0 +1,160 @@
+package release
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"slipway/internal/compose"
+)
+
+// Request is what a release is made from.
+type Request struct {
+	Project compose.Project
+	Model   *compose.Model // of the project
+	Images  map[string]compose.Image
+	// Secret reports whether a text that stands under a key holds a secret.
+	Secret func(key, text string) bool
+	// About is all that is known already: what it is called, who makes it, settings and digests of secrets.
+	About Release
+}
+
+// Captured is a release that is ready to be kept.
+type Captured struct {
+	Release
+	// Stay are the files and folders that are mounted from where they lie, each with the reason.
+	Stay map[string]string
+
+	definition []byte
+}
+
+// Capture reads the checkout once: what comes of it later changes nothing in the release. It copies files, and writes nothing
+// else before Begin.
+func (s Store) Capture(ctx context.Context, from Request) (Captured, error) {
+	copies, err := s.capture(from.Model)
+	if err != nil {
+		return Captured{}, err
+	}
+	d, err := s.define(ctx, from.Project, from.Model, copies.files, from.Secret)
+	if err != nil {
+		return Captured{}, err
+	}
+	if err := s.keepValues(d.values); err != nil {
+		return Captured{}, err
+	}
+	made := Captured{Release: from.About, definition: d.text, Stay: map[string]string{}}
+	for path, why := range copies.stay {
+		made.Stay[path] = string(why)
+	}
+	made.Version, made.Project = version, from.Project.Name
+	for _, path := range slices.Sorted(maps.Keys(copies.files)) {
+		made.Files = append(made.Files, copies.files[path])
+	}
+	made.Images = map[string]Image{}
+	for name, service := range from.Model.Services {
+		if image, has := from.Images[service.Image]; has {
+			made.Images[name] = Image{Name: service.Image, ID: image.ID, Content: image.Content}
+		}
+	}
+	made.Content, err = made.content()
+	return made, err
+}
+
+// content is a digest of all that is deployed.
+func (c Captured) content() (string, error) {
+	images := map[string]string{}
+	for service, image := range c.Images {
+		images[service] = image.Name + " " + image.Content
+	}
+	all, err := json.Marshal([]any{string(c.definition), images, c.Files, c.Settings, c.Secrets, c.Migrations})
+	sum := sha256.Sum256(all)
+	return hex.EncodeToString(sum[:]), err
+}
+
+// Again is a release of the same content as another one, for a rollback.
+func (s Store) Again(from Release, about Release) (Captured, error) {
+	text, err := os.ReadFile(s.Definition(from.ID))
+	if err != nil {
+		return Captured{}, fmt.Errorf("read release %s: %w", from.ID, err)
+	}
+	made := from
+	made.ID, made.Made, made.Who, made.BackTo = about.ID, about.Made, about.Who, from.ID
+	return Captured{Release: made, definition: text}, nil
+}
+
+// Begin writes the release under a name that does not count yet: what is tagged for it can be found again if it never does.
+func (s Store) Begin(made Captured) error {
+	text, err := json.MarshalIndent(made.Release, "", "  ")
+	part := s.folder(made.ID) + unfinishedEnd
+	if err == nil {
+		err = os.RemoveAll(part)
+	}
+	if err == nil {
+		err = os.MkdirAll(part, 0o700)
+	}
+	if err == nil {
+		err = write(filepath.Join(part, recordFile), append(text, '\n'))
+	}
+	if err == nil {
+		err = write(filepath.Join(part, definitionFile), made.definition)
+	}
+	if err != nil {
+		return fmt.Errorf("write release %s: %w", made.ID, err)
+	}
+	return nil
+}
+
+// Check reads a release that was begun, and compares what it means with what the files mean that it is from. A difference would be
+// a fault here, or a key that does not survive being written down: better no release than a wrong one.
+func (s Store) Check(ctx context.Context, project compose.Project, model *compose.Model, id string) error {
+	r, err := s.read(id + unfinishedEnd)
+	if err != nil {
+		return err
+	}
+	project = s.Project(project, r)
+	project.Files = []string{s.Definition(id + unfinishedEnd)}
+	written, err := project.Model(ctx)
+	if err != nil {
+		return fmt.Errorf("read release %s again: %w", id, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(model.Services)) {
+		was, err := model.Definition(model.Services[name])
+		if err != nil {
+			return err
+		}
+		is, err := written.Definition(written.Services[name])
+		if err != nil {
+			return err
+		}
+		for _, key := range slices.Sorted(maps.Keys(was)) {
+			if string(was[key]) != string(is[key]) {
+				return fmt.Errorf("%s of service %q does not survive being written down", key, name)
+			}
+		}
+		if len(was) != len(is) {
+			return fmt.Errorf("service %q has other keys when it is written down", name)
+		}
+	}
+	return nil
+}
+
+// Drop takes a release away that was begun.
+func (s Store) Drop(id string) error { return os.RemoveAll(s.folder(id) + unfinishedEnd) }
+
+// Keep makes a release that was begun one that counts.
+func (s Store) Keep(id string) error {
+	err := os.Rename(s.folder(id)+unfinishedEnd, s.folder(id))
+	if err == nil {
+		err = syncDir(s.releases())
+	}
+	if err != nil {
+		return fmt.Errorf("write release %s: %w", id, err)
+	}
+	return nil
+}

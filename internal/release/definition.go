@@ -1,0 +1,189 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"go.yaml.in/yaml/v4"
+
+	"slipway/internal/compose"
+)
+
+// definition is one compose file that means what a project's files mean, each value in its place, but for secrets: where one
+// stands, it says ${KEY}, and values has what KEY is.
+type definition struct {
+	text   []byte
+	values map[string]string
+}
+
+// define writes the definition of a project whose containers read these copies. secret reports whether a text holds one.
+//
+// Which value is from which variable is found by resolving the files once more, with a mark in the place of each secret
+// variable; a value that only happens to be equal stays what it is. A secret that is from no variable, since it stands in a
+// compose file or in the env file of a service, gets a key that is made from its place.
+func (s Store) define(ctx context.Context, project compose.Project, model *compose.Model, files map[string]File, secret func(key, text string) bool) (definition, error) {
+	d := definition{values: map[string]string{}}
+	marks := newMarks(model.Environment, secret)
+	resolved := model.Project
+	if len(marks.keys) > 0 {
+		project.Env = slices.Concat(project.Env, marks.environment())
+		marked, err := project.Model(ctx)
+		if err != nil {
+			return d, fmt.Errorf("resolve the compose files without their secrets: %w", err)
+		}
+		resolved = marked.Project
+	}
+	text, err := s.mounting(resolved, files).MarshalYAML(types.WithSecretContent)
+	if err != nil {
+		return d, fmt.Errorf("write what the compose files mean: %w", err)
+	}
+	var tree yaml.Node
+	if err := yaml.Unmarshal(text, &tree); err != nil {
+		return d, fmt.Errorf("read what the compose files mean: %w", err)
+	}
+	eachText(&tree, "", func(node *yaml.Node, place string) {
+		if secret(place[strings.LastIndex(place, ".")+1:], marks.without(node.Value)) {
+			key := keyOf(place)
+			d.values[key] = marks.resolved(node.Value)
+			node.Value = "${" + key + "}"
+			return
+		}
+		node.Value = marks.asVariables(node.Value, d.values)
+	})
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	err = encoder.Encode(&tree)
+	d.text = out.Bytes()
+	return d, err
+}
+
+// mounting is the project with the copies mounted in the place of what was copied.
+func (s Store) mounting(project *types.Project, files map[string]File) *types.Project {
+	copied := func(path string) string {
+		if file, is := files[path]; is {
+			return filepath.Join(s.files(), file.Path)
+		}
+		return path
+	}
+	mounts := func(volumes []types.ServiceVolumeConfig) []types.ServiceVolumeConfig {
+		volumes = slices.Clone(volumes)
+		for i, v := range volumes {
+			if v.Type == types.VolumeTypeBind && v.ReadOnly {
+				volumes[i].Source = copied(v.Source)
+			}
+		}
+		return volumes
+	}
+	changed := *project
+	changed.Services, changed.Jobs = maps.Clone(project.Services), maps.Clone(project.Jobs)
+	changed.Configs, changed.Secrets = maps.Clone(project.Configs), maps.Clone(project.Secrets)
+	for name, service := range changed.Services {
+		service.Volumes = mounts(service.Volumes)
+		changed.Services[name] = service
+	}
+	for name, job := range changed.Jobs {
+		job.Volumes = mounts(job.Volumes)
+		changed.Jobs[name] = job
+	}
+	for name, config := range changed.Configs {
+		if config.File = copied(config.File); config.Environment != "" {
+			config.Content = "" // which is resolved, and named again by the variable
+		}
+		changed.Configs[name] = config
+	}
+	for name, secret := range changed.Secrets {
+		if secret.Environment != "" {
+			secret.Content = ""
+		}
+		changed.Secrets[name] = secret
+	}
+	return &changed
+}
+
+// eachText tells each text of a document, and where it stands.
+func eachText(node *yaml.Node, place string, tell func(node *yaml.Node, place string)) {
+	switch node.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			eachText(node.Content[i+1], place+"."+node.Content[i].Value, tell)
+		}
+	case yaml.ScalarNode:
+		if node.Tag == "!!str" {
+			tell(node, place)
+		}
+	default:
+		for i, child := range node.Content {
+			eachText(child, place+"."+strconv.Itoa(i), tell)
+		}
+	}
+}
+
+// keyOf is the variable that stands for a secret which is from none.
+func keyOf(place string) string {
+	sum := sha256.Sum256([]byte(place))
+	return "SLIPWAY_" + strings.ToUpper(hex.EncodeToString(sum[:8]))
+}
+
+// marks stand for the values of secret variables while the files are resolved.
+type marks struct {
+	keys   map[string]string // by mark
+	values types.Mapping
+}
+
+// newMarks makes a mark for each variable that holds a secret: a word that YAML, Compose and a URL take as it is.
+func newMarks(values types.Mapping, secret func(key, text string) bool) marks {
+	m := marks{keys: map[string]string{}, values: values}
+	for key, value := range values {
+		if value != "" && secret(key, value) {
+			sum := sha256.Sum256([]byte(key))
+			m.keys["mark"+hex.EncodeToString(sum[:12])] = key
+		}
+	}
+	return m
+}
+
+// environment sets each variable to its mark.
+func (m marks) environment() []string {
+	var pairs []string
+	for mark, key := range m.keys {
+		pairs = append(pairs, key+"="+mark)
+	}
+	return pairs
+}
+
+func (m marks) replaced(text string, by func(key string) string) string {
+	for mark, key := range m.keys {
+		text = strings.ReplaceAll(text, mark, by(key))
+	}
+	return text
+}
+
+// without is the text with nothing in the place of the marks.
+func (m marks) without(text string) string {
+	return m.replaced(text, func(string) string { return "" })
+}
+
+// resolved is the text with the values in the place of the marks.
+func (m marks) resolved(text string) string {
+	return m.replaced(text, func(key string) string { return m.values[key] })
+}
+
+// asVariables is the text as a compose file has it, with the variables in the place of the marks; what they are is put to the values.
+func (m marks) asVariables(text string, values map[string]string) string {
+	for mark, key := range m.keys {
+		if strings.Contains(text, mark) {
+			values[key] = m.values[key]
+		}
+	}
+	return m.replaced(strings.ReplaceAll(text, "$", "$$"), func(key string) string { return "${" + key + "}" })
+}
