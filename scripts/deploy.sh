@@ -34,6 +34,8 @@ source "$HERE/lib/redis.sh"
 source "$HERE/lib/volume.sh"
 # shellcheck source=lib/backup.sh
 source "$HERE/lib/backup.sh"
+# shellcheck source=lib/release.sh
+source "$HERE/lib/release.sh"
 # shellcheck source=lib/rehearsal.sh
 source "$HERE/lib/rehearsal.sh"
 # shellcheck source=lib/upgrade.sh
@@ -73,6 +75,9 @@ Deploys the stack in eight steps, or does one step.
   reload CONTAINER exec COMMAND… | signal NAME   have a proxy look names up again
   retire CONTAINER…        stop and remove containers, keep their volumes
   version IMAGE PROGRAM    have a program of an image say its version
+  keep TAG IMAGE…          give images of a release tags and keep them from being pruned
+  drop [IMAGE…] -- TAG…    take such tags away, and keep the IMAGEs alone
+  name NAME IMAGE…         give images of a release the names that its files call them by
   cleanup                  remove this project's dangling images
   down                     stop and remove the project, keep its volumes
 
@@ -341,6 +346,21 @@ step_version() {
     docker run --rm --pull never --network none --read-only --entrypoint "$2" "$1" --version
 }
 
+step_keep() {
+    (($# > 0 && $# % 2 == 0)) || usage_error "keep needs a TAG and an IMAGE, or more such pairs"
+    keep_images "$@"
+}
+
+step_drop() {
+    [[ " $* " == *" -- "* ]] || usage_error "drop needs -- between IMAGEs and TAGs"
+    drop_images "$@"
+}
+
+step_name() {
+    (($# > 0 && $# % 2 == 0)) || usage_error "name needs a NAME and an IMAGE, or more such pairs"
+    name_images "$@"
+}
+
 # The engine prunes for one project at a time and refuses whoever asks meanwhile.
 step_cleanup() {
     local code tries=5
@@ -432,7 +452,7 @@ main() {
     STEP=
     if (($# > 0)) && [[ $1 != -* ]]; then
         case $1 in
-            rehearse | pull | build | start | stop | hooks | halt | aside | backup | check | restore | finish | upgrade | migrate | up | renew | unlink | reload | beside | retire | version | cleanup | down) ;;
+            rehearse | pull | build | start | stop | hooks | halt | aside | backup | check | restore | finish | upgrade | migrate | up | renew | unlink | reload | beside | retire | version | keep | drop | name | cleanup | down) ;;
             *) usage_error "there is no step \"$1\"" ;;
         esac
         STEP=$1

@@ -6,12 +6,15 @@ import (
 	"slipway/checkpoints"
 )
 
-// cleanup removes the dangling images of this project that the rollout left behind. No volume, no image in use.
+// cleanup removes the releases that are no longer needed, and the dangling images of this project. No volume, no image in use.
 func (s *session) cleanup() checkpoints.Step {
 	return checkpoints.Step{
 		Name:  "cleanup",
 		After: []string{"rollout"},
 		Run: func(ctx context.Context) (string, error) {
+			if err := s.pruneReleases(ctx); err != nil {
+				return "", err
+			}
 			return "dangling images of this project removed", s.script(ctx, "deploy.sh", "cleanup")
 		},
 	}

@@ -50,7 +50,7 @@ func nothing(context.Context) (string, error) { return "", nil }
 
 // everyTarget starts each target, those first that only look: should one not refuse, none that acts is begun.
 var everyTarget = []func(context.Context) error{
-	func(ctx context.Context) error { return History(ctx, nil) },
+	func(ctx context.Context) error { return History(ctx, nil, nil) },
 	func(ctx context.Context) error { return Status(ctx, nil) },
 	func(ctx context.Context) error { return Plan(ctx, nil, nil) },
 	func(ctx context.Context) error { return Logs(ctx, "web", nil) },
@@ -62,7 +62,7 @@ var everyTarget = []func(context.Context) error{
 	func(ctx context.Context) error { return Backup(ctx, nil) },
 	func(ctx context.Context) error { return Config(ctx, nil) },
 	func(ctx context.Context) error { return Prerequisites(ctx, nil) },
-	func(ctx context.Context) error { return Deploy(ctx, nil, nil, nil, nil, nil, nil, nil, nil) },
+	func(ctx context.Context) error { return Deploy(ctx, nil, nil, nil, nil, nil, nil, nil, nil, nil) },
 	Down,
 }
 
@@ -136,7 +136,7 @@ func TestCaseF4ADeclarationThatIsRightPasses(t *testing.T) {
 	t.Setenv("STATE_DIR", filepath.Join(t.TempDir(), "state"))
 	slipway.Use(stack)
 	t.Cleanup(func() { slipway.Use(slipway.Stack{}); current = nil })
-	if err := History(t.Context(), nil); err != nil {
+	if err := History(t.Context(), nil, nil); err != nil {
 		t.Error(err)
 	}
 }

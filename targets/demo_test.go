@@ -281,11 +281,24 @@ func (d *demo) settled() {
 // wouldCompose is what Compose says that it would do.
 func (d *demo) wouldCompose() string {
 	d.t.Helper()
-	out, err := d.command(append([]string{"COMPOSE_PROJECT_NAME=" + d.project}, d.env...), "docker", "compose", "--dry-run", "up", "-d").CombinedOutput()
+	env := append([]string{"COMPOSE_PROJECT_NAME=" + d.project}, d.env...)
+	if applied := filepath.Join(d.state, "releases/current/compose.yaml"); regular(applied) {
+		env = append(env, "COMPOSE_FILE="+applied, "COMPOSE_ENV_FILES="+filepath.Join(d.state, "secrets.env"))
+		if own := filepath.Join(d.dir, ".env"); regular(own) {
+			env[len(env)-1] += "," + own
+		}
+	}
+	out, err := d.command(env, "docker", "compose", "--dry-run", "up", "-d").CombinedOutput()
 	if err != nil {
 		d.t.Fatalf("docker compose --dry-run up: %v\n%s", err, out)
 	}
 	return string(out)
+}
+
+// regular reports whether there is a file of that name.
+func regular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // ask is what a port of this machine answers.

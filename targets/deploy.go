@@ -10,6 +10,7 @@ import (
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
+	"slipway/internal/release"
 )
 
 // order is the order of the steps of a deployment. Plan, status and reset read the same slice.
@@ -25,10 +26,13 @@ var order = []string{"pull", "build", "backup", "migrate", "rollout", "cleanup"}
 // -timeout=5m and -passes=3 are for verify; -wait=2m waits for another deployment to end; -yes confirms; -prune removes
 // containers of services that the compose files no longer have; -pull asks the registries for newer images of their tags.
 //
+// What is deployed is kept as a release; where it fails, what it replaced goes back to the release that served before, unless the
+// data was migrated or -noreturn says no.
+//
 // Exit 3: refused, the running stack was not touched. 4: failed, the message says what runs now. 11: another deployment
 // holds the lock. 130: interrupted, the message says where it resumes.
-func Deploy(ctx context.Context, reset *bool, skip *string, timeout, wait *time.Duration, passes *int, yes, prune, pull *bool) error {
-	asked := flags{reset: reset, skip: skip, timeout: timeout, wait: wait, passes: passes, yes: yes, prune: prune, pull: pull}
+func Deploy(ctx context.Context, reset *bool, skip *string, timeout, wait *time.Duration, passes *int, yes, prune, pull, noreturn *bool) error {
+	asked := flags{reset: reset, skip: skip, timeout: timeout, wait: wait, passes: passes, yes: yes, prune: prune, pull: pull, noreturn: noreturn}
 	return enter(ctx, "deploy", true, asked, func(ctx context.Context, s *session) error {
 		if s.options.reset {
 			if err := s.clear(""); err != nil {
@@ -37,9 +41,9 @@ func Deploy(ctx context.Context, reset *bool, skip *string, timeout, wait *time.
 		}
 		mgDeps(ctx, config)
 		if err := deploySteps(ctx); err != nil {
-			return err
+			return s.fell(ctx, err)
 		}
-		mgDeps(ctx, verify)
+		mgDeps(ctx, verifyDeployment)
 		s.verifiedBackups()
 		return s.summarize(ctx)
 	})
@@ -64,7 +68,11 @@ func deploySteps(ctx context.Context) error {
 			if _, err := s.do(ctx, step); err != nil {
 				return "", s.explain(ctx, step.Name, err)
 			}
-			if step.Name == "build" {
+			switch step.Name {
+			case "build":
+				if err := s.capture(ctx); err != nil {
+					return "", refuse(ctx, fmt.Errorf("deploy: release: %w", err))
+				}
 				if err := s.serveReaders(ctx); err != nil {
 					return "", s.explain(ctx, step.Name, err)
 				}
@@ -74,10 +82,34 @@ func deploySteps(ctx context.Context) error {
 				if err := s.finishRestore(ctx); err != nil {
 					return "", s.explain(ctx, "backup", err)
 				}
+			case "migrate":
+				if err := s.migrated(); err != nil {
+					return "", s.explain(ctx, step.Name, err)
+				}
+			case "rollout":
+				if err := s.applied(); err != nil {
+					return "", s.explain(ctx, step.Name, err)
+				}
 			}
 		}
 		return "", s.orphans(ctx)
 	})
+}
+
+// verifyDeployment is verify at the end of a deployment, which is over only then.
+func verifyDeployment(ctx context.Context) error {
+	err := verify(ctx)
+	s := current
+	if err != nil {
+		s.failure = s.fell(ctx, err)
+		return s.failure
+	}
+	if s.options.skips("verify") {
+		s.concluded(release.Deployed, nil, "")
+	} else {
+		s.concluded(release.Verified, nil, "")
+	}
+	return nil
 }
 
 // steps are the steps of a deployment to this destination, in their order, the stack's own before the built-in step

@@ -1,6 +1,7 @@
 package targets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"slipway/checkpoints"
 	"slipway/internal/backup"
 	"slipway/internal/console"
+	"slipway/internal/release"
 )
 
 // do decides about one step, runs it where it must run, and prints what came of it.
@@ -38,6 +40,9 @@ func (s *session) do(ctx context.Context, step checkpoints.Step) (checkpoints.De
 		}
 	}
 	decision, err := s.store.Do(ctx, s.lock, s.run, step)
+	s.stepsDone = append(s.stepsDone, release.Step{
+		Name: step.Name, Result: cmp.Or(result, decision.Cause), Took: time.Since(started).Round(time.Millisecond), Skipped: !decision.Run,
+	})
 	switch {
 	case err != nil && ctx.Err() != nil:
 		s.console.Line(console.Note, step.Name, "interrupted; resumes here", time.Since(started))

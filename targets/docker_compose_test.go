@@ -13,9 +13,10 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/joho/godotenv"
+	"go.yaml.in/yaml/v4"
 )
 
-// model is what the played Compose understands of the compose files. They are written as JSON, which is YAML too.
+// model is what the played Compose understands of the compose files. They are written as JSON, and kept in a release as YAML.
 type model struct {
 	Name     string                    `json:"name"`
 	Services map[string]map[string]any `json:"services"`
@@ -176,7 +177,7 @@ func resolve(raw bool, profiles []string) (model, error) {
 			return m, err
 		}
 		var file map[string]any
-		if err := json.Unmarshal(data, &file); err != nil {
+		if err := yaml.Unmarshal(data, &file); err != nil {
 			return m, fmt.Errorf("%s: %w", filepath.Base(path), err)
 		}
 		merge(merged, file)
@@ -203,13 +204,20 @@ func resolve(raw bool, profiles []string) (model, error) {
 	})
 	for _, service := range m.Services {
 		if build, has := service["build"].(map[string]any); has {
-			build["context"] = filepath.Join(dir, fmt.Sprint(build["context"]))
+			build["context"] = below(dir, build["context"])
 		}
 	}
 	for _, secret := range m.Secrets {
-		secret["file"] = filepath.Join(dir, fmt.Sprint(secret["file"]))
+		secret["file"] = below(dir, secret["file"])
 	}
 	return m, nil
+}
+
+func below(dir string, path any) string {
+	if text := fmt.Sprint(path); filepath.IsAbs(text) {
+		return text
+	}
+	return filepath.Join(dir, fmt.Sprint(path))
 }
 
 func merge(into, from map[string]any) {
@@ -226,7 +234,7 @@ func merge(into, from map[string]any) {
 
 // interpolate puts settings in the place of ${KEY}: of the environment, else of the env file.
 func interpolate(data []byte) ([]byte, error) {
-	file, err := godotenv.Read(os.Getenv("COMPOSE_ENV_FILES"))
+	file, err := godotenv.Read(strings.Split(os.Getenv("COMPOSE_ENV_FILES"), ",")...)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -65,7 +66,11 @@ func (e playedEngine) routes() *http.ServeMux {
 	})
 	mux.HandleFunc("GET /images/{ref...}", e.answer(func(w *world, r *http.Request) (any, error) {
 		ref := strings.TrimSuffix(r.PathValue("ref"), "/json")
-		if id := w.Images[ref]; id != "" {
+		id := w.Images[ref]
+		if slices.Contains(slices.Collect(maps.Values(w.Images)), ref) {
+			id = ref
+		}
+		if id != "" {
 			return map[string]any{"Id": id, "RootFS": map[string]any{"Layers": []string{id}}}, nil
 		}
 		return nil, fmt.Errorf("no such image: %s: %w", ref, errNotFound)

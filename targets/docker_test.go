@@ -172,7 +172,18 @@ func (w *world) answer(dir string, args []string) (int, error) {
 		for _, c := range w.filtered(args) {
 			fmt.Println(c.ID, c.Status, c.Name)
 		}
-	case "image prune":
+	case "image prune", "create": // what keeps an image is no container of the project
+	case "tag":
+		if id, named := w.Images[rest[0]]; named {
+			rest[0] = id
+		}
+		w.Images[rest[1]] = rest[0]
+	case "image inspect":
+		if w.Images[rest[0]] == "" {
+			return 1, nil
+		}
+	case "rmi":
+		delete(w.Images, rest[0])
 	case "logs":
 		c, err := w.container(rest[len(rest)-1])
 		if err != nil {

@@ -15,12 +15,13 @@ import (
 
 // Exit codes of every target. 2 is Mage's own: wrong usage.
 const (
-	exitUnexpected  = 1
-	exitRefused     = 3   // preflight, prerequisites or config said no; the running stack was not touched
-	exitFailed      = 4   // deploy or verify failed; the message says what runs now
-	exitHeld        = 11  // another deployment holds the lock
-	exitChanges     = 12  // plan -exit: a deployment would do something
-	exitInterrupted = 130 // interrupted; the message says where it resumes
+	exitUnexpected   = 1
+	exitRefused      = 3   // preflight, prerequisites or config said no; the running stack was not touched
+	exitFailed       = 4   // deploy or verify failed; the message says what runs now
+	exitReturnFailed = 5   // a rollback failed, or an automatic return; the message says what runs
+	exitHeld         = 11  // another deployment holds the lock
+	exitChanges      = 12  // plan -exit: a deployment would do something
+	exitInterrupted  = 130 // interrupted; the message says where it resumes
 )
 
 // Failure is how a target ends that did not do what was asked: the exit code, the reason and commands to go on with.

@@ -156,7 +156,11 @@ func (s *session) ask(ctx context.Context, name string, args ...string) ([]strin
 
 // environ is what a script gets: the operator's environment, Compose's variables for this project, and more.
 func (s *session) environ(more ...string) []string {
-	env := append(os.Environ(), s.project.Environ()...)
+	project := s.project
+	if s.attempt != nil {
+		project = s.attempt.project
+	}
+	env := append(os.Environ(), project.Environ()...)
 	return append(append(env, "STATE_DIR="+s.store.Dir(), "DESTINATION="+s.dest.Name, "STACK_DIR="+s.dir), more...)
 }
 

@@ -20,6 +20,7 @@ import (
 	"slipway/internal/enginelock"
 	"slipway/internal/host"
 	"slipway/internal/redact"
+	"slipway/internal/release"
 	"slipway/scripts"
 )
 
@@ -38,18 +39,21 @@ type session struct {
 	flags   flags   // of the targets so far
 	options options // what they ask for
 
-	target   string
-	started  time.Time
-	lock     *checkpoints.Lock // of the state directory
-	onEngine *enginelock.Lock  // of the project on the engine; nil while there is no engine
-	locking  sync.Mutex
-	run      *checkpoints.Run
-	acted    bool            // a step of this run did something
-	passed   map[string]bool // phases that passed in this invocation
-	failure  error
-	made     []string       // the secret files that this run made
-	findings []host.Finding // of preflight
-	found    *verified      // what verify found
+	target    string
+	started   time.Time
+	lock      *checkpoints.Lock // of the state directory
+	onEngine  *enginelock.Lock  // of the project on the engine; nil while there is no engine
+	locking   sync.Mutex
+	run       *checkpoints.Run
+	acted     bool            // a step of this run did something
+	passed    map[string]bool // phases that passed in this invocation
+	failure   error
+	made      []string         // the secret files that this run made
+	back      *release.Release // the earlier release that this run acts on in the place of the checkout
+	attempt   *attempt         // the release that this run brings up; nil until there is one
+	stepsDone []release.Step   // of this run
+	findings  []host.Finding   // of preflight
+	found     *verified        // what verify found
 
 	files []composelint.File // the compose files as they are written
 

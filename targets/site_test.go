@@ -92,7 +92,7 @@ func checkout(t *testing.T) string {
 // removeProject takes away what a test made on the engine, its volumes and image too: they are the test's own.
 func removeProject(t *testing.T, project, image string) {
 	filter := "label=com.docker.compose.project=" + project
-	for _, kind := range [][]string{{"ps", "-aq", "--filter", filter}, {"volume", "ls", "-q", "--filter", filter}, {"network", "ls", "-q", "--filter", filter}} {
+	for _, kind := range [][]string{{"ps", "-aq", "--filter", filter}, {"ps", "-aq", "--filter", "label=slipway.keeps=" + project}, {"volume", "ls", "-q", "--filter", filter}, {"network", "ls", "-q", "--filter", filter}} {
 		out, err := exec.Command("docker", kind...).Output()
 		if err != nil {
 			t.Errorf("clean up: docker %s: %v", kind[0], err)
@@ -113,7 +113,13 @@ func removeProject(t *testing.T, project, image string) {
 			t.Errorf("clean up: docker %s: %v: %s", remove[0], err, out)
 		}
 	}
-	_ = exec.Command("docker", "rmi", "-f", image).Run()
+	out, err := exec.Command("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=slipway/"+project+"-*").Output()
+	if err != nil {
+		t.Errorf("clean up: %v", err)
+	}
+	for _, ref := range append(strings.Fields(string(out)), image) {
+		_ = exec.Command("docker", "rmi", "-f", ref).Run()
+	}
 }
 
 // result is how a target ended.

@@ -229,6 +229,11 @@ func (s *session) values() (func(string) (string, bool), error) {
 		return nil, err
 	}
 	return func(key string) (string, bool) {
+		if s.back != nil {
+			if value, ok := s.back.Settings[key]; ok {
+				return value, true
+			}
+		}
 		if value, ok := os.LookupEnv(key); ok {
 			return value, true
 		}

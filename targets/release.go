@@ -1,0 +1,259 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"slipway/checkpoints"
+	"slipway/internal/compose"
+	"slipway/internal/console"
+	"slipway/internal/redact"
+	"slipway/internal/release"
+)
+
+// keptReleases is how many verified releases are kept.
+const keptReleases = 5
+
+// attempt is what a run does with a release: which one it brings up, which one was up before, and what has come of it.
+type attempt struct {
+	store   release.Store
+	now     release.Release
+	before  release.Release // its ID is empty where none was up
+	project compose.Project // as the release has it
+	outcome release.Outcome
+}
+
+func (s *session) releases() release.Store { return release.Store{Dir: s.store.Dir()} }
+
+// capture makes the release of this deployment, once its images are there: from here on what acts reads the release and not the
+// checkout. One that is like the newest is that one.
+func (s *session) capture(ctx context.Context) error {
+	store := s.releases()
+	model, err := s.model(ctx)
+	if err != nil {
+		return err
+	}
+	images, err := s.images(ctx)
+	if err != nil {
+		return err
+	}
+	about, err := s.aboutRelease(ctx, model)
+	if err != nil {
+		return err
+	}
+	made, err := store.Capture(ctx, release.Request{
+		Project: s.project, Model: model, Images: images, About: about,
+		Secret: func(key, text string) bool {
+			return redact.SecretKey(key) && text != "" || s.secrets.String(text) != text
+		},
+	})
+	if err != nil {
+		return err
+	}
+	now, err := s.keep(ctx, made, model)
+	var unfit *unfitError
+	if errors.As(err, &unfit) { // what was deployed before there were releases goes on being deployed
+		s.console.Line(console.Warn, "release", "none is kept, so that there will be no way back to this deployment: "+unfit.Error(), 0)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.begin(store, now)
+}
+
+// unfitError is a stack whose release would not mean what its files mean.
+type unfitError struct{ err error }
+
+func (e *unfitError) Error() string { return e.err.Error() }
+
+func (e *unfitError) Unwrap() error { return e.err }
+
+// begin notes that a release is being brought up by this run.
+func (s *session) begin(store release.Store, now release.Release) error {
+	before, _, err := store.Current()
+	if err != nil && !errors.Is(err, release.ErrNone) {
+		s.console.Line(console.Warn, "release", err.Error(), 0)
+	}
+	outcome, err := store.Outcome(now.ID)
+	if err != nil {
+		return err
+	}
+	s.attempt = &attempt{store: store, now: now, before: before, project: store.Project(s.project, now), outcome: outcome}
+	s.attempt.project.EnvFile = s.dest.envFile()
+	if outcome.State == release.Verified { // as it has been once: what else comes of it is the run's
+		return nil
+	}
+	s.attempt.outcome = release.Outcome{
+		State: release.Running, Run: s.run.ID(), Started: s.started.UTC(), Migrated: outcome.Migrated, Backup: outcome.Backup, Steps: s.stepsDone,
+	}
+	return store.Tell(now.ID, s.attempt.outcome)
+}
+
+// keep writes a release of a model, with its images tagged and kept, unless the newest is like it and whole.
+func (s *session) keep(ctx context.Context, made release.Captured, model *compose.Model) (release.Release, error) {
+	all, err := s.releases().All()
+	if err != nil {
+		s.console.Line(console.Warn, "release", err.Error(), 0)
+	}
+	now := made.Release
+	if len(all) > 0 && all[0].Content == now.Content {
+		now = all[0]
+	}
+	tags := map[string]string{}
+	for service, image := range now.Images {
+		tags[now.Tag(service)] = image.ID
+	}
+	there, err := compose.Images(ctx, slices.Collect(maps.Keys(tags))...)
+	if err != nil {
+		return now, err
+	}
+	var missing []string
+	for _, tag := range slices.Sorted(maps.Keys(tags)) {
+		if there[tag].ID != tags[tag] {
+			missing = append(missing, tag, tags[tag])
+		}
+	}
+	fresh := now.ID == made.ID
+	if fresh {
+		if err := s.releases().Begin(made); err != nil {
+			return now, err
+		}
+		if err := s.releases().Check(ctx, s.project, model, now.ID); err != nil {
+			return now, errors.Join(&unfitError{err}, s.releases().Drop(now.ID))
+		}
+	}
+	if len(missing) > 0 {
+		if err := s.script(ctx, "deploy.sh", append([]string{"keep"}, missing...)...); err != nil {
+			return now, err
+		}
+	}
+	if !fresh {
+		return now, nil
+	}
+	s.journal("release", map[string]any{"id": now.ID})
+	return now, s.releases().Keep(now.ID)
+}
+
+// aboutRelease is what a release says of itself.
+func (s *session) aboutRelease(ctx context.Context, model *compose.Model) (release.Release, error) {
+	about := release.Release{
+		ID: s.run.ID(), Destination: s.dest.Name, Made: time.Now().UTC(), Who: who(), Folder: s.dir, Settings: map[string]string{},
+	}
+	about.Revision, about.Modified = model.Revision()
+	for _, file := range s.dest.Files {
+		about.Compose = append(about.Compose, s.path(file))
+	}
+	if s.dest.Database.Job != "" {
+		files, err := s.migrationFiles(ctx)
+		if err != nil {
+			return about, err
+		}
+		about.Migrations = checkpoints.Digest(files)
+	}
+	var secrets []checkpoints.Input
+	for _, setting := range s.dest.Settings {
+		switch {
+		case setting.IsSecret() && setting.File == "":
+			secrets = append(secrets, checkpoints.Value(setting.Key, s.setting(setting.Key)))
+		case !setting.IsSecret():
+			about.Settings[setting.Key] = s.setting(setting.Key)
+		}
+	}
+	for _, path := range model.SecretFiles() {
+		if input, err := checkpoints.File(s.shown(path), path); err == nil { // one that is not there, its reader misses
+			secrets = append(secrets, input)
+		}
+	}
+	var err error
+	about.Secrets, err = s.store.Fingerprints(secrets)
+	return about, err
+}
+
+// applied notes that what runs is the release.
+func (s *session) applied() error {
+	if s.attempt == nil || s.attempt.now.ID == s.attempt.before.ID {
+		return nil
+	}
+	return s.attempt.store.SetCurrent(s.attempt.now.ID)
+}
+
+// migrated notes that the data has the release's migrations, and which backup is from before them.
+func (s *session) migrated() error {
+	if s.attempt == nil || s.attempt.outcome.Migrated || s.dest.Database.Job == "" {
+		return nil
+	}
+	s.attempt.outcome.Migrated = true
+	if before, found, err := s.backups().Of(s.run.ID()); err == nil && found {
+		s.attempt.outcome.Backup = before.ID
+	}
+	return s.attempt.store.Tell(s.attempt.now.ID, s.attempt.outcome)
+}
+
+// concluded notes what came of the release.
+func (s *session) concluded(state release.State, why error, returnTo string) {
+	a := s.attempt
+	if a == nil || a.outcome.State == release.Verified {
+		return
+	}
+	a.outcome.State, a.outcome.Finished, a.outcome.ReturnTo, a.outcome.Steps = state, time.Now().UTC(), returnTo, s.stepsDone
+	if why != nil {
+		a.outcome.Error = s.secrets.String(firstLine(why))
+	}
+	if err := a.store.Tell(a.now.ID, a.outcome); err != nil {
+		s.console.Line(console.Warn, "release", err.Error(), 0)
+	}
+}
+
+// pruneReleases lets go of the releases that are no longer needed, their images and their files.
+func (s *session) pruneReleases(ctx context.Context) error {
+	store := s.releases()
+	surplus, err := store.Surplus(keptReleases)
+	if err != nil || len(surplus) == 0 {
+		return err
+	}
+	all, err := store.All()
+	if err != nil {
+		return err
+	}
+	var kept, tags []string
+	for _, r := range all {
+		gone := slices.ContainsFunc(surplus, func(other release.Release) bool { return other.ID == r.ID })
+		for _, service := range slices.Sorted(maps.Keys(r.Images)) {
+			if gone {
+				tags = append(tags, r.Tag(service))
+			} else {
+				kept = append(kept, r.Images[service].ID)
+			}
+		}
+	}
+	for _, r := range surplus {
+		if !slices.ContainsFunc(all, func(other release.Release) bool { return other.ID == r.ID }) { // begun, and never kept
+			for service := range r.Images {
+				tags = append(tags, r.Tag(service))
+			}
+		}
+	}
+	slices.Sort(kept)
+	args := append(append([]string{"drop"}, slices.Compact(kept)...), "--")
+	if err := s.script(ctx, "deploy.sh", append(args, tags...)...); err != nil {
+		return err
+	}
+	return store.Remove(surplus)
+}
+
+// whatIs names a release for people.
+func whatIs(r release.Release) string {
+	text := fmt.Sprintf("%s of %s", r.ID, stamp(r.Made))
+	if r.Revision != "" {
+		text += ", " + r.Revision[:min(12, len(r.Revision))]
+	}
+	if r.Modified {
+		text += " with changes"
+	}
+	return text
+}
