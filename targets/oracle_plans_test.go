@@ -3,13 +3,17 @@
 package targets_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
 	"slipway/checkpoints"
+	"slipway/internal/compose"
+	"slipway/internal/release"
 )
 
 // wanted is what Compose would do to a service.
@@ -37,7 +41,11 @@ func (s *subject) asksCompose() (composePlan, error) {
 	if s.scene.hooks() { // a dry run would begin them, and fails; create plans the same containers
 		act = []string{"create"}
 	}
-	got := s.run("docker", append([]string{"compose", "--progress", "json", "--dry-run"}, act...)...)
+	files, err := s.asRelease()
+	if err != nil {
+		return composePlan{}, err
+	}
+	got := s.run("docker", slices.Concat([]string{"compose", "--progress", "json"}, files, []string{"--dry-run"}, act)...)
 	if got.code != 0 {
 		return composePlan{}, &composeRefuses{got}
 	}
@@ -82,6 +90,28 @@ func (s *subject) asksCompose() (composePlan, error) {
 		}
 	}
 	return plan, nil
+}
+
+// asRelease is what makes Compose read the release that a deployment of the files would be: what is mounted of the checkout is there
+// from another place. Files that do not resolve are Compose's own to refuse.
+func (s *subject) asRelease() (flags []string, err error) {
+	project := compose.Project{Name: s.project, Dir: s.dir, Files: []string{"compose.yaml"}, EnvFile: ".env", Profiles: s.scene.On}
+	model, err := project.Model(context.Background())
+	if err != nil {
+		return nil, nil //nolint:nilerr // as said
+	}
+	store := release.Store{Dir: s.state}
+	made, err := store.Capture(context.Background(), release.Request{
+		Project: project, Model: model, About: release.Release{ID: "oracle"}, Secret: func(string, string) bool { return false },
+	})
+	if err == nil {
+		err = store.Begin(made)
+	}
+	flags = []string{"--project-directory", s.dir, "-f", store.Definition("oracle.unfinished")}
+	if regular(filepath.Join(s.dir, ".env")) {
+		flags = append(flags, "--env-file", filepath.Join(s.dir, ".env"))
+	}
+	return flags, err
 }
 
 // composeFails tells whether Compose cannot bring up either what is written. It would wait in vain for a service that ends by itself.

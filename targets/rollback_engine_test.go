@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"slipway"
 )
 
 // releases is a stack of which every kind of thing changes from release to release: an image, a mounted file, a setting.
@@ -112,6 +114,108 @@ func TestARollbackBringsImagesFilesAndSettingsBackWithTodaysSecretsAndWithoutThe
 	d.settled()
 	if got := d.rollback(0, "-plan"); !strings.Contains(got.stderr, "file page changed") {
 		t.Errorf("after a rollback, the way back is not the release that was left: %s", got)
+	}
+	if got := d.mage("status"); !strings.Contains(got.stdout, ", verified, back to 000001-") {
+		t.Errorf("the status does not tell which release is applied: %s", got)
+	}
+	if got := d.mage("history"); strings.Count(got.stdout, "  release ") != 3 {
+		t.Errorf("the history does not tell three releases: %s", got)
+	}
+
+	// By hand, without Mage.
+	cmd := d.command([]string{"STATE_DIR=" + d.state, "COMPOSE_ENV_FILES=" + filepath.Join(d.dir, ".env")}, "bash", filepath.Join(d.state, "scripts/rollback.sh"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("rollback.sh: %v\n%s", err, out)
+	}
+	d.answersTo(web, "v2  page two")
+	d.settled()
+}
+
+// migrating is a stack with a job that migrates.
+func migrating(t *testing.T) (d *demo, web int) {
+	t.Helper()
+	web = freePort(t)
+	d = newDemo(t, map[string]string{
+		"migrations/1.sql": "one",
+		"compose.yaml": fmt.Sprintf(`
+services:
+  web: {build: ./app, volumes: ["data:/data"], ports: ["127.0.0.1:%d:8080"]}
+  migrate: {build: ./app, command: [job], profiles: [jobs], environment: {LOG: /data/log}, volumes: ["data:/data"], labels: {slipway.job: migrate}}
+volumes: {data: {}}
+`, web),
+	})
+	d.stack.Destinations[0].Database = slipway.Database{Kind: "sqlite", Volume: "data", Job: "migrate", Migrations: "migrations/*.sql", Writers: []string{"web"}}
+	return d, web
+}
+
+func TestAcrossAMigrationNothingGoesBackUnlessTheReleaseCanLiveWithTheData(t *testing.T) {
+	d, web := migrating(t)
+	d.deploy(0)
+	d.version("v2")
+	d.write("migrations/2.sql", "two")
+	d.deploy(0)
+	before := d.all()
+	got := d.rollback(3)
+	for _, word := range []string{"does not know the data", "-migrations=keep", "restore -backup=", "mage deploy"} {
+		if !strings.Contains(got.stderr, word) {
+			t.Errorf("the refusal does not say %q: %s", word, got)
+		}
+	}
+	if after := d.all(); after != before {
+		t.Errorf("refused, and yet touched:\n%s\n%s", after, before)
+	}
+	d.rollback(0, "-migrations=keep")
+	d.answersTo(web, "v1  ")
+
+	// A deployment that migrated and then failed stays where it is, and says why.
+	d.write("migrations/3.sql", "three")
+	compose := d.read("compose.yaml")
+	d.write("compose.yaml", strings.Replace(compose, "web: {build: ./app,", "web: {build: ./app, environment: {FILE: /nowhere, PORT: '1'}, healthcheck: {test: [CMD, /program, no-such-verb], interval: 1s, retries: 2},", 1))
+	failed := d.deploy(4, "-timeout=15s")
+	if !strings.Contains(failed.stderr, "was not brought back to release") || !strings.Contains(failed.stderr, "the data has the migrations of release") {
+		t.Errorf("the failure does not say why nothing was brought back: %s", failed)
+	}
+}
+
+func TestAReleaseThatIsHealthyAndNotWellFromOutsideGoesBack(t *testing.T) {
+	d, web, _ := releases(t)
+	d.stack.Destinations[0].Endpoints = []slipway.Endpoint{{URL: fmt.Sprintf("http://127.0.0.1:%d/", web), Ready: "page"}}
+	d.deploy(0)
+	d.version("v2")
+	d.write("page", "nothing that verify looks for")
+	got := d.deploy(4)
+	if !strings.Contains(got.stderr, "serves again, verified") {
+		t.Errorf("nothing went back: %s", got)
+	}
+	d.answersTo(web, "v1  page one")
+	if got := d.mage("history"); !strings.Contains(got.stdout, "returned to 000001-") {
+		t.Errorf("the history does not tell of the return: %s", got)
+	}
+	plan := d.mage("plan", "-exit")
+	if plan.code != 12 {
+		t.Errorf("the checkout differs from what serves, and the plan ends with %d: %s", plan.code, plan)
+	}
+}
+
+func TestThirtyReleasesLeaveFiveAndTheirImages(t *testing.T) {
+	d, web, _ := releases(t)
+	for n := range 8 { // thirty in the soak
+		d.write("page", fmt.Sprintf("page %d", n))
+		d.write("app/Dockerfile", fmt.Sprintf("FROM scratch\nCOPY program /program\nENV RELEASE=%d\nENTRYPOINT [\"/program\"]\n", n))
+		d.deploy(0)
+	}
+	d.answersTo(web, "v1  page 7")
+	kept, err := filepath.Glob(filepath.Join(d.state, "releases/0*"))
+	if err != nil || len(kept) > 6 { // five, and the one that was not verified yet when the others were counted
+		t.Errorf("%d releases are kept, %v", len(kept), err)
+	}
+	tags := strings.Fields(d.docker("image", "ls", "-q", "--filter", "reference=slipway/"+d.project+"-web"))
+	if len(tags) != len(kept) {
+		t.Errorf("%d images of web are kept for %d releases", len(tags), len(kept))
+	}
+	copies, err := filepath.Glob(filepath.Join(d.state, "files/*"))
+	if err != nil || len(copies) != len(kept)+1 {
+		t.Errorf("%d copies of files are kept for %d releases, %v", len(copies), len(kept), err)
 	}
 }
 

@@ -117,7 +117,7 @@ var untidy = []struct {
 	{regexp.MustCompile(`((not healthy|not reachable) after) \d+(\.\d)?m?s`), "$1 TOOK"}, // measured: a busy machine adds to the timeout
 	{regexp.MustCompile(`(?m) +(\d+m\d\ds|\d+\.\ds)$`), ""},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
-	{regexp.MustCompile(`\b\d{8}T\d{6}Z-[0-9a-f]{4}\b`), "ID"},
+	{regexp.MustCompile(`\b(\d{6}-\d{8}T\d{6}Z-[0-9a-f]{6}|\d{8}T\d{6}Z-[0-9a-f]{4})\b`), "ID"},
 	{regexp.MustCompile(`(\.sh [a-z]* ?line) \d+`), "$1 N"},
 	{regexp.MustCompile(`\b\d{8}T\d{6}Z-[0-9a-f]{4}\b`), "BACKUP"},
 }

@@ -36,6 +36,7 @@ type observed struct {
 	Project     string              `json:"project"`
 	Destination string              `json:"destination"`
 	Holder      *checkpoints.Holder `json:"holder,omitempty"`
+	Release     *kept               `json:"release,omitempty"` // that is applied
 	Steps       []recorded          `json:"steps"`
 	Containers  []seen              `json:"containers"`
 	Engine      string              `json:"engine,omitempty"` // why the containers could not be looked at
@@ -66,6 +67,9 @@ func (s *session) observe(ctx context.Context) (observed, error) {
 	if found.Steps, err = s.recorded(holder, held); err != nil {
 		return found, err
 	}
+	if found.Release, err = s.appliedRelease(); err != nil {
+		s.console.Line(console.Warn, "release", err.Error(), 0)
+	}
 	containers, err := s.project.Containers(ctx)
 	if err != nil {
 		found.Engine = firstLine(err)
@@ -77,6 +81,16 @@ func (s *session) observe(ctx context.Context) (observed, error) {
 	found.cutShort = len(runs) > 0 && runs[0].Target == "deploy" && runs[0].State != checkpoints.Done
 	found.Next = next(found)
 	return found, nil
+}
+
+// appliedRelease is the release that is applied, nil where there is none.
+func (s *session) appliedRelease() (*kept, error) {
+	r, found, err := s.releases().Current()
+	if err != nil || !found {
+		return nil, err
+	}
+	outcome, err := s.releases().Outcome(r.ID)
+	return &kept{r, outcome}, err
 }
 
 // heldElsewhere looks for a holder who has not the lock of this state directory: another user, or another machine.
@@ -194,7 +208,11 @@ func next(found observed) string {
 }
 
 func (s *session) show(found observed) {
-	s.console.Print(fmt.Sprintf("%s at %s\n\n", found.Project, found.Destination))
+	s.console.Print(fmt.Sprintf("%s at %s\n", found.Project, found.Destination))
+	if found.Release != nil {
+		s.console.Print("release " + found.Release.String() + "\n")
+	}
+	s.console.Print("\n")
 	if found.Holder != nil {
 		s.console.Print(fmt.Sprintf("held by %s (pid %d): %s since %s\n\n", found.Holder.Who, found.Holder.PID, found.Holder.Target, stamp(found.Holder.Since)))
 	}

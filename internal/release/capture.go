@@ -52,7 +52,7 @@ func (s Store) Capture(ctx context.Context, from Request) (Captured, error) {
 	for path, why := range copies.stay {
 		made.Stay[path] = string(why)
 	}
-	made.Version, made.Project = version, from.Project.Name
+	made.Version, made.Project, made.Profiles = version, from.Project.Name, from.Project.Profiles
 	for _, path := range slices.Sorted(maps.Keys(copies.files)) {
 		made.Files = append(made.Files, copies.files[path])
 	}

@@ -37,6 +37,8 @@ type Release struct {
 	Folder  string   `json:"folder"`  // of the compose files that it is from
 	Compose []string `json:"compose"` // those files, absolute
 
+	Profiles []string `json:"profiles,omitempty"` // that were on
+
 	Images     map[string]Image  `json:"images"` // by service
 	Files      []File            `json:"files,omitempty"`
 	Settings   map[string]string `json:"settings,omitempty"`   // values of what is no secret

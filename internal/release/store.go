@@ -35,7 +35,7 @@ func (s Store) Definition(id string) string { return filepath.Join(s.folder(id),
 
 // Project is a project as a release has it: the same name and profiles, and what the release holds instead of the checkout.
 func (s Store) Project(of compose.Project, r Release) compose.Project {
-	of.Files, of.Kept = []string{s.Definition(r.ID)}, s.Values()
+	of.Files, of.Kept, of.Profiles = []string{s.Definition(r.ID)}, s.Values(), r.Profiles
 	of.Named = map[string]string{}
 	for _, file := range r.Files {
 		of.Named[filepath.Join(s.files(), file.Path)] = file.Name

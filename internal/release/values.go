@@ -28,7 +28,7 @@ func (s Store) keepValues(values map[string]string) error {
 	}
 	before := maps.Clone(kept)
 	maps.Copy(kept, values)
-	if maps.Equal(before, kept) {
+	if _, err := os.Stat(s.Values()); err == nil && maps.Equal(before, kept) {
 		return nil
 	}
 	var text bytes.Buffer
