@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -101,6 +102,9 @@ func (s *subject) asRelease() (flags []string, err error) {
 		return nil, nil //nolint:nilerr // as said
 	}
 	store := release.Store{Dir: s.state}
+	if err := os.MkdirAll(store.Dir, 0o700); err != nil {
+		return nil, err
+	}
 	made, err := store.Capture(context.Background(), release.Request{
 		Project: project, Model: model, About: release.Release{ID: "oracle"}, Secret: func(string, string) bool { return false },
 	})
