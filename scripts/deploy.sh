@@ -54,6 +54,8 @@ Deploys the stack in eight steps, or does one step.
   --no-build               leave out step 3: use the images that are there
 
   rehearse FILE SERVICE…   create containers of services of FILE, never start them
+  stage IMAGE…             create a container of each image, never start it; print its id
+  unstage                  remove what rehearse and stage made
   pull [SERVICE…]          fetch the images of services, by hand those that are missing
   build [SERVICE…]         build images
   start SERVICE…           start services that are down; touch none that runs
@@ -120,6 +122,13 @@ step_rehearse() {
     (($# > 1)) || usage_error "rehearse needs a FILE and a SERVICE"
     rehearse "$@"
 }
+
+step_stage() {
+    (($# > 0)) || usage_error "stage needs an IMAGE"
+    stage_images "$@"
+}
+
+step_unstage() { forget_rehearsal; }
 
 step_build() {
     jobs_as_services
@@ -452,7 +461,7 @@ main() {
     STEP=
     if (($# > 0)) && [[ $1 != -* ]]; then
         case $1 in
-            rehearse | pull | build | start | stop | hooks | halt | aside | backup | check | restore | finish | upgrade | migrate | up | renew | unlink | reload | beside | retire | version | keep | drop | name | cleanup | down) ;;
+            rehearse | stage | unstage | pull | build | start | stop | hooks | halt | aside | backup | check | restore | finish | upgrade | migrate | up | renew | unlink | reload | beside | retire | version | keep | drop | name | cleanup | down) ;;
             *) usage_error "there is no step \"$1\"" ;;
         esac
         STEP=$1

@@ -71,6 +71,31 @@ func TestARehearsalNamesEachContainerThatTheEngineRefuses(t *testing.T) {
 	}
 }
 
+// What an image declares as a volume comes to be none, and the labels that Compose gave the image do not make the container a service's.
+func TestAnImageIsStagedWithoutItsVolumesAndAsNobodysContainer(t *testing.T) {
+	t.Parallel()
+	r := (&run{env: project(), answers: []answer{
+		{Args: "image inspect", Ends: " sha256:db", Stdout: "/data\n/with blank\n\n"},
+		{Args: "image inspect", Ends: " sha256:web", Stdout: "\n"},
+		{Args: "container create", Ends: " sha256:db", Stdout: "0db\n"},
+		{Args: "container create", Ends: " sha256:web", Stdout: "0web\n"},
+	}}).do(t, "stage", "sha256:db", "sha256:web")
+	r.wantCode(t, 0)
+	if r.stdout != "0db\n0web\n" {
+		t.Errorf("it says %q", r.stdout)
+	}
+	const create = "container create --pull never --network none --label slipway.rehearsal=shop --label com.docker.compose.project=slipway-rehearsal --entrypoint none "
+	const forgotten = "image ls --quiet slipway-rehearsal:shop"
+	r.wantActs(t, forgotten, create+"--mount type=tmpfs,destination=/data --mount type=tmpfs,destination=/with blank sha256:db", create+"sha256:web")
+}
+
+func TestWhatWasStagedIsRemoved(t *testing.T) {
+	t.Parallel()
+	r := (&run{env: project(), answers: []answer{{Args: "container ls", Stdout: "left\n"}}}).do(t, "unstage")
+	r.wantCode(t, 0)
+	r.wantActs(t, "container rm --force left", "image ls --quiet slipway-rehearsal:shop")
+}
+
 func TestARehearsalWithAFileThatCannotBeReadRefusesNothing(t *testing.T) {
 	t.Parallel()
 	r := (&run{env: project(), answers: []answer{

@@ -79,6 +79,9 @@ func deploySteps(ctx context.Context) error {
 				if err := s.dataFits(ctx); err != nil {
 					return "", err
 				}
+				if err := s.imagesFit(ctx); err != nil {
+					return "", err
+				}
 				if err := s.finishRestore(ctx); err != nil {
 					return "", s.explain(ctx, "backup", err)
 				}

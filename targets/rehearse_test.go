@@ -38,6 +38,50 @@ func TestCaseFWhatTheEngineRefusesToCreateIsRefusedFirst(t *testing.T) {
 	}
 }
 
+// What it refuses only when it starts a container, is looked at otherwise.
+func TestCaseFWhatTheEngineRefusesToStartIsRefusedFirst(t *testing.T) {
+	for _, c := range []struct{ key, say string }{
+		{"user: nobodyx", "unable to find user nobodyx"},
+		{"user: '1000:nobodyx'", "unable to find group nobodyx"},
+		{"group_add: [nobodyx]", "unable to find group nobodyx"},
+		{"entrypoint: [/nothing]", `runs "/nothing"`},
+		{"entrypoint: [nothing]", `runs "nothing"`},
+		{"entrypoint: [/etc/notes]", "no executable file"},
+		{"logging: {driver: json-file, options: {max-size: abc}}", "max-size"},
+		{"logging: {driver: local, options: {max-file: abc}}", "max-file"},
+		{"device_cgroup_rules: [xyz]", "xyz"},
+		{"tmpfs: ['/one:bogus=1']", "bogus=1"},
+		{"tmpfs: ['/one:size=abc']", "size=abc"},
+		{"deploy: {resources: {reservations: {devices: [{driver: cdi, device_ids: ['a.b/c=1'], capabilities: [tpu]}]}}}", "driver cdi"},
+	} {
+		t.Run(c.key, func(t *testing.T) {
+			d := newDemo(t, map[string]string{
+				"app/Dockerfile": "FROM scratch\nCOPY program /program\nCOPY passwd group notes /etc/\nVOLUME /kept\nENTRYPOINT [\"/program\"]\nCMD [\"hold\"]\n",
+				"app/passwd":     "root:x:0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n", "app/group": "root:x:0:\nstaff:x:50:\n", "app/notes": "x",
+			})
+			services := func(key string) {
+				d.write("compose.yaml", "services: {sound: {image: @P/demo:1, user: 'app:staff', tmpfs: ['/one:size=1m,mode=755']}, web: {image: @P/demo:1, "+key+"}}\n")
+			}
+			d.image("demo:1")
+			services(c.key)
+			d.refused(c.say)
+			d.noRehearsal()
+			if c.key != "user: nobodyx" {
+				return
+			}
+			services("user: app, group_add: [staff], entrypoint: [/program, hold]")
+			d.deploy(0)
+			d.noRehearsal()
+			before := d.ids()
+			services(c.key)
+			d.refused(c.say)
+			if len(d.replaced(before)) > 0 {
+				t.Error("refused, and yet replaced")
+			}
+		})
+	}
+}
+
 // It is refused while the last good one runs, in the definition of a job too, and what is sound is taken.
 func TestCaseFADefinitionIsRehearsedOnceAndDisturbsNobody(t *testing.T) {
 	d := newDemo(t, nil)
@@ -77,7 +121,7 @@ services:
 		do   func()
 		want int
 	}{
-		{"first deployment", func() {}, 3},
+		{"first deployment", func() {}, 3 + 1}, // and one of the image, to look into it
 		{"unchanged", func() {}, 0},
 		{"another environment", func() { stack("environment: {SAY: x}, cap_add: [CHOWN]", "cap_drop: [CHOWN]") }, 0},
 		{"another capability, after a rehearsal was killed", func() {

@@ -51,6 +51,25 @@ func IsFolder(ctx context.Context, id, path string) (bool, error) {
 	return answer.Stat.Mode.IsDir(), refusal(ctx, "look into the container", err)
 }
 
+// Entry is what is at a path in a container.
+type Entry struct {
+	Mode fs.FileMode
+	Link string // where a symbolic link leads to, through all that come after it
+}
+
+// EntryOf is what is at a path in a container, running or not; fs.ErrNotExist where nothing is.
+func EntryOf(ctx context.Context, id, path string) (Entry, error) {
+	docker, err := engine()
+	if err != nil {
+		return Entry{}, err
+	}
+	answer, err := docker.ContainerStatPath(ctx, id, client.ContainerStatPathOptions{Path: path})
+	if errdefs.IsNotFound(err) {
+		return Entry{}, fs.ErrNotExist
+	}
+	return Entry{Mode: answer.Stat.Mode, Link: answer.Stat.LinkTarget}, refusal(ctx, "look into the container", err)
+}
+
 // Mounting are the containers of any project that have a volume.
 func Mounting(ctx context.Context, volume string) ([]Container, error) {
 	docker, err := engine()

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +23,10 @@ type Image struct {
 	Tagged   time.Time // when its name was given to it here
 	User     string    // whom its containers run as, unless the files say; "" means root
 	Env      map[string]string
+
+	Entrypoint, Command []string // what its containers run, unless the files say
+	WorkingDir          string
+	Volumes             []string // paths that it declares as volumes
 }
 
 // Images are the images of these references that the engine has. Those it lacks are left out.
@@ -41,7 +47,9 @@ func Images(ctx context.Context, refs ...string) (map[string]Image, error) {
 			Platform: platforms.Platform{OS: answer.Os, Architecture: answer.Architecture, Variant: answer.Variant},
 		}
 		if answer.Config != nil {
-			image.User = answer.Config.User
+			image.User, image.WorkingDir = answer.Config.User, answer.Config.WorkingDir
+			image.Entrypoint, image.Command = answer.Config.Entrypoint, answer.Config.Cmd
+			image.Volumes = slices.Sorted(maps.Keys(answer.Config.Volumes))
 			image.Env = map[string]string{}
 			for _, pair := range answer.Config.Env {
 				key, value, _ := strings.Cut(pair, "=")

@@ -20,6 +20,8 @@ type Info struct {
 
 	Runtimes []string // its OCI runtimes
 	Networks []string // its network drivers
+	Logging  string   // the log driver of containers that say none
+	CDI      []string // the folders in which it looks for devices that are described by CDI; none where it does not
 	Swarm    bool     // it is in a Swarm
 }
 
@@ -39,7 +41,7 @@ func EngineInfo(ctx context.Context) (Info, error) {
 	info := Info{
 		Root: answer.Info.DockerRootDir, Local: strings.HasPrefix(docker.DaemonHost(), "unix://"),
 		Runtimes: slices.Sorted(maps.Keys(answer.Info.Runtimes)), Swarm: answer.Info.Swarm.LocalNodeState == swarm.LocalNodeStateActive,
-		Networks: answer.Info.Plugins.Network, Host: answer.Info.Name,
+		Networks: answer.Info.Plugins.Network, Host: answer.Info.Name, Logging: answer.Info.LoggingDriver, CDI: answer.Info.CDISpecDirs,
 	}
 	if answer.Info.RegistryConfig != nil {
 		info.Mirrors = answer.Info.RegistryConfig.Mirrors

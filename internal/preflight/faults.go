@@ -49,6 +49,9 @@ func Faults(model *compose.Model) []Problem {
 		if s.WorkingDir != "" && !path.IsAbs(s.WorkingDir) {
 			add(s, "write it from the root of the container", "has working_dir %q, which is no absolute path", s.WorkingDir)
 		}
+		if s.Replicas() > 0 && s.Provider == nil {
+			problems = append(problems, unstartable(s)...)
+		}
 		if _, err := s.Limit(); err != nil {
 			problems = append(problems, Problem{err.Error(), "correct the label, or remove it: the limit is " + compose.LimitDefault.String() + " then"})
 		}

@@ -16,9 +16,9 @@ import (
 	"slipway/internal/compose"
 )
 
-// lacking is what the files ask of the engine and its host, and what is not there: drivers, platforms, containers, addresses.
+// lacking is what the files ask of the engine and its host, and what is not there: drivers, platforms, containers, addresses, devices.
 func lacking(model *compose.Model, w World) []Problem {
-	return slices.Concat(drivers(model, w), otherPlatforms(model, w), absent(model, w), addresses(model, w))
+	return slices.Concat(drivers(model, w), otherPlatforms(model, w), absent(model, w), addresses(model, w), devices(model, w), logValues(model, w))
 }
 
 const localDriver = "local"

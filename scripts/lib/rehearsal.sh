@@ -3,7 +3,8 @@
 # functions; source it after output.sh.
 #
 # A container of each service is created and never started: of an image without
-# content, in no network, with no volume, under a name that nobody else has.
+# content, in no network, with no volume, under a name that nobody else has. What only
+# the image tells is looked at in a container of that image, which is not started either.
 
 # rehearse FILE SERVICE…: for each service of the compose file FILE that is refused,
 # prints its name, a tab and why, and leaves with 3. FILE names the image, and gives
@@ -26,6 +27,23 @@ rehearse() {
     fi
     forget_rehearsal
     [[ -z $refused ]] || fail 3 "the engine refuses containers"
+}
+
+# stage_images IMAGE…: creates a container of each image and prints its id, a line each,
+# for a caller who looks into it. What the image declares as a volume comes to be none;
+# and the labels that Compose gives to an image that it builds would make it a service's.
+stage_images() {
+    local image path
+    local -a volumes
+    forget_rehearsal
+    for image in "$@"; do
+        volumes=()
+        while IFS= read -r path; do
+            [[ -z $path ]] || volumes+=(--mount "type=tmpfs,destination=$path")
+        done < <(docker image inspect --format '{{range $path, $_ := .Config.Volumes}}{{println $path}}{{end}}' "$image")
+        docker container create --pull never --network none --label "slipway.rehearsal=$COMPOSE_PROJECT_NAME" \
+            --label com.docker.compose.project=slipway-rehearsal --entrypoint none "${volumes[@]}" "$image"
+    done
 }
 
 # forget_rehearsal: removes what a rehearsal of this project made, or left when it was
