@@ -34,11 +34,14 @@ take_backup() {
 }
 
 # describe FOLDER KIND SERVICE ABOUT: writes the manifest of the dumps in FOLDER and of
-# what server.json there says, once each dump has been read to its end.
+# what server.json there says, once each dump has been read to its end: now, unless its
+# rows were counted while it was made.
 describe() {
-    local folder=$1 kind=$2 service=$3 about=$4 file dumps='' files=''
+    local folder=$1 kind=$2 service=$3 about=$4 file rows dumps='' files=''
     for file in "$folder"/*.dump; do
-        dumps+=$(describe_dump "$file" "$kind" "$service") || return
+        rows=${file%.dump}.rows
+        [[ -f $rows ]] || "check_$kind" "$service" <"$file" >"$rows" || return
+        dumps+=$(describe_dump "$file" <"$rows") || return
     done
     for file in "$folder"/*.dump "$folder"/*.sql; do
         [[ ! -f $file ]] || files+=$(measure "$file") || return
@@ -49,15 +52,13 @@ describe() {
         . as $dumps | {version: 1, project: $project, kind: $kind, service: $service, made: $made}
         + $about + $server[0] + {files: ($files | add)}
         | .databases |= [to_entries[] | .value + $dumps[.key]]' >"$folder/manifest.json" || return
-    rm -- "$folder/server.json"
+    rm -- "$folder/server.json" "$folder"/*.rows
 }
 
-# describe_dump FILE KIND SERVICE: which rows are in a dump.
+# describe_dump FILE: which rows are in a dump, as "ROWS TABLE" on stdin says.
 describe_dump() {
-    local rows
-    rows=$("check_$2" "$3" <"$1") || return
     jq --raw-input --null-input --arg file "${1##*/}" '{file: $file,
-        rows: ([inputs | capture("^(?<rows>[0-9]+) (?<table>.+)$") | {(.table): (.rows | tonumber)}] | add // {})}' <<<"$rows"
+        rows: ([inputs | capture("^(?<rows>[0-9]+) (?<table>.+)$") | {(.table): (.rows | tonumber)}] | add // {})}'
 }
 
 # measure FILE: its size and digest, by its name.
@@ -183,8 +184,9 @@ not_newer() {
 # manifest_of_file FILE KIND SERVICE: what can be found out about a plain dump: it is
 # of the database that the settings name.
 manifest_of_file() {
-    local dump server
-    dump=$(describe_dump "$1" "$2" "$3") || return
+    local rows dump server
+    rows=$("check_$2" "$3" <"$1") || return
+    dump=$(describe_dump "$1" <<<"$rows") || return
     server=$("server_$2" "$3") || return
     jq --slurp --exit-status '.[0].main as $main | .[1] as $dump |
         {main: $main, databases: [.[0].databases[] | select(.name == $main) + $dump]} | select(.databases != [])' <<<"$server$dump"

@@ -4,17 +4,30 @@
 # A dump is restored into new databases, named slipway.new.N, which take the place of
 # the old ones in a single transaction: all of them or none.
 
-# dump_postgres SERVICE FOLDER: writes a dump of each database, roles.sql and server.json.
+# dump_postgres SERVICE FOLDER: writes a dump of each database and which rows are in it,
+# roles.sql and server.json.
 dump_postgres() {
-    local service=$1 folder=$2 names name number=0
+    local service=$1 folder=$2 names name number=0 file
     in_postgres "$service" survey_server </dev/null >"$folder/roles.sql" || return
     head -n 1 -- "$folder/roles.sql" >"$folder/server.json"
     sed --in-place 1d -- "$folder/roles.sql"
     names=$(jq --raw-output '.databases[].name' "$folder/server.json") || return
     while IFS= read -r name; do
-        in_postgres "$service" dump_database "$name" </dev/null >"$folder/$(printf %04d "$number").dump" || return
+        file=$folder/$(printf %04d "$number")
+        in_postgres "$service" dump_database "$name" </dev/null >"$file.dump" || return
+        cut_off_rows "$file.dump" >"$file.rows" || return
         number=$((number + 1))
     done <<<"$names"
+}
+
+# cut_off_rows FILE: prints what dump_database has written behind the dump, and leaves the
+# dump alone in FILE. What is behind it has arrived, so the dump has.
+cut_off_rows() {
+    local size
+    size=$(tail --bytes 13 -- "$1" | tr --delete '\0')
+    [[ $size =~ ^[0-9]{12}$ ]] || { printf '%s\n' "the dump has not arrived whole" >&2 && return 1; }
+    size=$((10#$size))
+    truncate --size=-13 -- "$1" && tail --bytes "$size" -- "$1" && truncate --size="-$size" -- "$1"
 }
 
 # check_postgres SERVICE: "ROWS TABLE" for each table of the dump on stdin.
@@ -191,19 +204,37 @@ holds_anything() {
             WHERE nspname !~ '^pg_' AND nspname <> 'information_schema') THEN 'yes' ELSE 'no' END"
 }
 
+# dump_database DATABASE: prints a dump, behind it "ROWS TABLE" for each of its tables, and
+# how many bytes these lines are, in 12 digits. The dump is read to its end while it is
+# made: to bring it in here again costs more than all the rest.
 dump_database() {
-    # Every build of the server reads gzip, and its fastest level costs a third less time.
-    PGDATABASE=$1 pg_dump --format=custom --compress=1 --no-password --lock-wait-timeout=60s
+    local rows LC_ALL=C
+    {
+        # Every build of the server reads gzip, and its fastest level costs a third less
+        # time. In small pieces, as pg_dump writes them, the engine is slow to pass it on.
+        rows=$({
+            PGDATABASE=$1 pg_dump --format=custom --compress=1 --no-password --lock-wait-timeout=60s |
+                tee /dev/fd/3 | dd bs=64k iflag=fullblock status=none >&4
+        } 3>&1 | count_rows)
+    } 4>&1
+    printf '%s%012d\n' "$rows" "${#rows}"
 }
 
-# count_rows: prints "ROWS TABLE" for each table of a dump, and reads it to its end:
-# its list of contents comes first and is whole in a dump that was cut short.
+# count_rows: prints "ROWS TABLE" for each table of a dump, and reads it to its end: its
+# list of contents comes first and is whole in a dump that was cut short. awk alone would
+# take as long as the server; so it is given only the lines at which a table may begin or
+# end, with their numbers. busybox counts them in 32 bits.
 count_rows() {
-    pg_restore --data-only --file=- | awk '
-        inside && $0 == "\\." { print rows, table; inside = 0; next }
-        inside { rows++; next }
-        match($0, /^COPY ("([^"]|"")*"|[^ ."]+)(\.("([^"]|"")*"|[^ ."]+))?/) && / FROM stdin;$/ {
-            table = substr($0, 6, RLENGTH - 5); rows = 0; inside = 1
+    { pg_restore --data-only --file=- && cat >/dev/null; } |
+        { LC_ALL=C grep -n -F -e '\.' -e ' FROM stdin;' || (($? == 1)); } | awk '
+        {
+            at = index($0, ":"); line = substr($0, 1, at - 1) + 0; $0 = substr($0, at + 1)
+            while (line < last) { line += 4294967296 }
+            last = line
+        }
+        inside && $0 == "\\." { print last - first - 1, table; inside = 0; next }
+        !inside && match($0, /^COPY ("([^"]|"")*"|[^ ."]+)(\.("([^"]|"")*"|[^ ."]+))?/) && / FROM stdin;$/ {
+            table = substr($0, 6, RLENGTH - 5); first = last; inside = 1
         }'
 }
 

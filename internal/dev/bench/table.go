@@ -75,7 +75,8 @@ images. Each figure is the median of all rounds and, in brackets, the range.
 - (j) compares Slipway with itself: what stands under Compose are the figures of the same command for the same service without secrets,
   or with as many configs as large. To resolve 50 entries more of compose files takes longer than to hide what is in them; against configs,
   which are resolved and read as well, the hiding alone is left.
-- (k) What stands under Compose is ` + "`pg_dump | zstd`" + ` into a file, and the memory for a database without data. A backup is read to its end, too, and
-  has the rows of each table counted.
+- (k) What stands under Compose is ` + "`docker compose exec … pg_dump | zstd`" + ` into a file, and the memory for a database without data. A backup is
+  read to its end, too, and has the rows of each table counted; that happens in the container while the dump is made, so that the engine
+  carries only what is compressed already.
 `
 }
