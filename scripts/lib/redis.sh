@@ -224,17 +224,19 @@ put_in() {
             ;;
         *)
             [ -f "$dir/.slipway.rdb" ] || { echo "$dir is not where the server has its data: is it in a volume?" >&2 && return 1; }
-            [ ! -f "$place" ] || ln -f "$place" "$dir/.slipway.old"
+            if [ -f "$place" ]; then ln -f "$place" "$dir/.slipway.old"; else : >"$dir/.slipway.none"; fi
             mv "$dir/.slipway.rdb" "$place"
             ;;
     esac
     sync
 }
 
-# put_again PLACE: what was there before put_in is there again.
+# put_again PLACE: what was there before put_in is there again: of a server that has never
+# saved, nothing.
 put_again() {
     local dir="${1%/*}"
     [ ! -f "$dir/.slipway.old" ] || mv "$dir/.slipway.old" "$1"
+    [ ! -f "$dir/.slipway.none" ] || rm -f "$1" "$dir/.slipway.none"
     sync
 }
 
@@ -249,5 +251,5 @@ tidy() {
         done <"$logs/.slipway.old"
         rm -f "$logs/.slipway.old"
     fi
-    rm -f "$dir/.slipway.rdb" "$dir/.slipway.old" "$logs/.slipway.manifest"
+    rm -f "$dir/.slipway.rdb" "$dir/.slipway.old" "$dir/.slipway.none" "$logs/.slipway.manifest"
 }
