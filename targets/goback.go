@@ -18,9 +18,7 @@ import (
 
 // adopt makes a release what this run acts on, in the place of the checkout. It touches nothing.
 func (s *session) adopt(ctx context.Context, r release.Release) error {
-	project := s.releases().Project(s.project, r)
-	project.EnvFile = s.dest.envFile()
-	model, err := project.Model(ctx)
+	model, err := s.releases().Project(s.withEnvFile(), r).Model(ctx)
 	if err != nil {
 		return fmt.Errorf("release %s: %w", r.ID, err)
 	}

@@ -66,6 +66,13 @@ func (s *session) capture(ctx context.Context) error {
 	return s.begin(store, now)
 }
 
+// withEnvFile is the project with its env file named, which Compose would not find beside the definition of a release.
+func (s *session) withEnvFile() compose.Project {
+	project := s.project
+	project.EnvFile = s.dest.envFile()
+	return project
+}
+
 // unfitError is a stack whose release would not mean what its files mean.
 type unfitError struct{ err error }
 
@@ -83,8 +90,7 @@ func (s *session) begin(store release.Store, now release.Release) error {
 	if err != nil {
 		return err
 	}
-	s.attempt = &attempt{store: store, now: now, before: before, project: store.Project(s.project, now), outcome: outcome}
-	s.attempt.project.EnvFile = s.dest.envFile()
+	s.attempt = &attempt{store: store, now: now, before: before, project: store.Project(s.withEnvFile(), now), outcome: outcome}
 	if outcome.State == release.Verified { // as it has been once: what else comes of it is the run's
 		return nil
 	}
@@ -123,7 +129,7 @@ func (s *session) keep(ctx context.Context, made release.Captured, model *compos
 		if err := s.releases().Begin(made); err != nil {
 			return now, err
 		}
-		if err := s.releases().Check(ctx, s.project, model, now.ID); err != nil {
+		if err := s.releases().Check(ctx, s.withEnvFile(), model, now.ID); err != nil {
 			return now, errors.Join(&unfitError{err}, s.releases().Drop(now.ID))
 		}
 	}
