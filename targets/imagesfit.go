@@ -31,7 +31,7 @@ func (s *session) imagesFit(ctx context.Context) error {
 		return err
 	}
 	problems, err := s.misfits(ctx, view, changing)
-	if err != nil { // that nobody could look is no refusal
+	if err != nil && len(problems) == 0 { // that nobody could look is no refusal
 		s.console.Line(console.Warn, "stack", "what is in the images could not be looked at beforehand: "+firstLine(err), 0)
 		return nil //nolint:nilerr // said
 	}

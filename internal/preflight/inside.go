@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,10 +61,11 @@ func mounted(s compose.Service) []string {
 		paths = append(paths, target)
 	}
 	for _, c := range s.Configs {
-		paths = append(paths, path.Join("/", c.Target), path.Join("/", c.Source))
+		paths = append(paths, path.Join("/", cmp.Or(c.Target, c.Source)))
 	}
 	for _, c := range s.Secrets {
-		paths = append(paths, path.Join("/run/secrets", c.Target), path.Join("/", c.Target))
+		target := cmp.Or(c.Target, c.Source)
+		paths = append(paths, path.Join("/run/secrets", target), path.Join("/", target)) // a path that begins at the root stays
 	}
 	for _, d := range s.Devices {
 		paths = append(paths, d.Target)
