@@ -2,9 +2,34 @@ package scripts_test
 
 import (
 	"maps"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
+
+// TestADumpIsReadWhetherItIsCompressedOrNot: those of earlier versions are not.
+func TestADumpIsReadWhetherItIsCompressedOrNot(t *testing.T) {
+	t.Parallel()
+	const plain = "CREATE TABLE `t` (\n  `id` int);\nINSERT INTO `t` VALUES\n(1),\n(2);\n-- Dump completed on 2026-11-30 12:00:00\n"
+	for pipe, want := range map[string]string{
+		"check_mariadb db":                                                     "2 t\n",
+		"compressed | check_mariadb db":                                        "2 t\n",
+		"compressed | head --bytes=-4 | check_mariadb db":                      "",
+		"uncompressed":                                                         plain,
+		"compressed | uncompressed":                                            plain,
+		"gzip -9 | uncompressed":                                               plain,
+		"tar --create lib/sqlite.sh lib/volume.sh | check_volume":              "2 files\n",
+		"tar --create lib/sqlite.sh lib/volume.sh | compressed | check_volume": "2 files\n",
+	} {
+		cmd := exec.Command("bash", "-c", "set -euo pipefail; source lib/backup.sh; source lib/mariadb.sh; source lib/volume.sh; "+pipe)
+		cmd.Stdin = strings.NewReader(plain)
+		out, err := cmd.Output()
+		if err != nil != (want == "") || err == nil && string(out) != want {
+			t.Errorf("%s: %v, %q; want %q", pipe, err, out, want)
+		}
+	}
+}
 
 func TestADumpOfMariaDBIsReadToItsEndAndItsRowsAreCounted(t *testing.T) {
 	t.Parallel()
@@ -51,6 +76,9 @@ func TestADumpOfMariaDBIsReadToItsEndAndItsRowsAreCounted(t *testing.T) {
 					t.Errorf("the backups are %v", found)
 				}
 				return
+			}
+			if dump := kept(t, state)["a.dump"]; !strings.HasPrefix(dump, "\x1f\x8b") {
+				t.Errorf("the dump is not compressed: %q", dump)
 			}
 			if m := readManifest(t, state); len(m.Databases) != 1 || !maps.Equal(m.Databases[0].Rows, world.rows) {
 				t.Errorf("the databases are %+v, want %v", m.Databases, world.rows)

@@ -4,6 +4,7 @@ package targets_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -173,9 +174,12 @@ func (d *demo) holdsNoCanary(id string) {
 		d.t.Fatalf("%v, %v", files, err)
 	}
 	for _, file := range files {
-		data, err := os.ReadFile(file)
+		data, err := exec.Command("gzip", "--decompress", "--stdout", "--force", file).Output()
 		if err != nil {
 			d.t.Fatal(err)
+		}
+		if filepath.Ext(file) == ".dump" && !strings.Contains(string(data), "-- Dump completed") {
+			d.t.Errorf("%s cannot be read here", filepath.Base(file))
 		}
 		if text := string(data); strings.Contains(text, "canary") || strings.Contains(text, "IDENTIFIED") {
 			d.t.Errorf("%s shows a password", filepath.Base(file))

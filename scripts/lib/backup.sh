@@ -61,6 +61,17 @@ describe_dump() {
         rows: ([inputs | capture("^(?<rows>[0-9]+) (?<table>.+)$") | {(.table): (.rows | tonumber)}] | add // {})}'
 }
 
+# compressed: what is on stdin, compressed, of a tool that does not do so itself.
+compressed() {
+    gzip -1
+}
+
+# uncompressed: the dump on stdin as its tool wrote it. It need not be compressed: those of
+# earlier versions are not, nor may be an operator's.
+uncompressed() {
+    gzip --decompress --stdout --force
+}
+
 # measure FILE: its size and digest, by its name.
 measure() {
     local size digest

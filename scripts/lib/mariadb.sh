@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # MariaDB's part of a backup, from 10.4 on, and MySQL's. Only functions; source it after
-# output.sh.
+# output.sh and backup.sh.
 #
 # A dump is restored into a new database, slipway.new.N, and compared there. Then all of
 # them take the places of the old ones. No statement of MariaDB does that at once; so
@@ -18,7 +18,7 @@ dump_mariadb() {
     while IFS= read -r name; do
         [[ -n $name ]] || break
         file=$folder/$(printf %04d "$number")
-        in_mariadb "$service" maria_dump "$name" </dev/null >"$file.dump" || return 1
+        in_mariadb "$service" maria_dump "$name" </dev/null | compressed >"$file.dump" || return 1
         in_mariadb "$service" dump_events "$name" </dev/null >"$file.events.sql" || return 1
         number=$((number + 1))
     done <<<"$names"
@@ -28,7 +28,7 @@ dump_mariadb() {
 # check_mariadb SERVICE: "ROWS TABLE" for each table of the dump on stdin, which has to be
 # whole, and of one database: another would be restored past the new one.
 check_mariadb() {
-    LC_ALL=C awk '
+    uncompressed | LC_ALL=C awk '
         function name(from) { match(substr($0, from), /^`([^`]|``)*`/); return substr($0, from + 1, RLENGTH - 2) }
         function count(text) { gsub(/\\./, "", text); gsub(/\047[^\047]*\047/, "", text); return gsub(/\(/, "", text) }
         { whole = 0 }
@@ -61,7 +61,7 @@ restore_mariadb() {
         file=$folder/$(jq --raw-output ".databases[$number].file" <<<"$manifest") || return
         name=$(jq --raw-output ".databases[$number].name" <<<"$manifest") || return
         create=$(jq --raw-output ".databases[$number].create" <<<"$manifest") || return
-        in_mariadb "$service" maria_fill "$number" "$create" <"$file" || return
+        uncompressed <"$file" | in_mariadb "$service" maria_fill "$number" "$create" || return
         rows=$(rows_of ".databases[$number]" "$manifest") || return
         in_mariadb "$service" maria_compare "$number" <<<"$rows" || return
         events=${file%.dump}.events.sql

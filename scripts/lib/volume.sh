@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What is to be kept of a plain volume, or of a folder of the host: all of it, as a tar.
-# Only functions; source it after output.sh, compose.sh and backup.sh.
+# What is to be kept of a plain volume, or of a folder of the host: all of it, as a tar,
+# compressed. Only functions; source it after output.sh, compose.sh and backup.sh.
 #
 # Nobody writes meanwhile: the services that have it are stopped and started again. It
 # is packed and unpacked as root, in a container of an image of the stack that has sh
@@ -11,12 +11,12 @@
 # dump_volume VOLUME FOLDER: writes a tar of it and server.json.
 dump_volume() {
     server_volume >"$2/server.json"
-    while_stopped "$1" in_volume "$1" pack </dev/null >"$2/0000.dump"
+    while_stopped "$1" in_volume "$1" pack </dev/null | compressed >"$2/0000.dump"
 }
 
 # check_volume VOLUME: "FILES files" for the tar on stdin.
 check_volume() {
-    tar --list --file - | awk '$0 != "./" { files++ } END { print files + 0, "files" }'
+    uncompressed | { tar --list --file - && cat >/dev/null; } | awk '$0 != "./" { files++ } END { print files + 0, "files" }'
 }
 
 # restore_volume VOLUME FOLDER MANIFEST: it has the content of the tar in FOLDER.
@@ -24,7 +24,7 @@ restore_volume() {
     local volume=$1 files
     in_volume "$volume" exchange_files </dev/null || return
     files=$(rows_of '.databases[0]' "$3") || return
-    in_volume "$volume" unpack "${files%% *}" <"$2/$(jq --raw-output '.databases[0].file' <<<"$3")" || return
+    uncompressed <"$2/$(jq --raw-output '.databases[0].file' <<<"$3")" | in_volume "$volume" unpack "${files%% *}" || return
     in_volume "$volume" exchange_files </dev/null
 }
 
@@ -171,7 +171,7 @@ unpack() {
     local found
     cd /volume || return
     mkdir .slipway.new
-    if ! tar --numeric-owner -C .slipway.new -xpf - || ! sync; then
+    if ! tar --numeric-owner -C .slipway.new -xpf - || ! cat >/dev/null || ! sync; then
         rm -rf .slipway.new
         return 1
     fi
