@@ -84,7 +84,7 @@ func TestAnImageIsStagedWithoutItsVolumesAndAsNobodysContainer(t *testing.T) {
 	if r.stdout != "0db\n0web\n" {
 		t.Errorf("it says %q", r.stdout)
 	}
-	const create = "container create --pull never --network none --label slipway.rehearsal=shop --label com.docker.compose.project=slipway-rehearsal --entrypoint none "
+	const create = "container create --pull never --network none --label com.docker.compose.project=slipway-rehearsal --label slipway.rehearsal=shop --entrypoint none "
 	const forgotten = "image ls --quiet slipway-rehearsal:shop"
 	r.wantActs(t, forgotten, create+"--mount type=tmpfs,destination=/data --mount type=tmpfs,destination=/with blank sha256:db", create+"sha256:web")
 }

@@ -65,6 +65,9 @@ func deploySteps(ctx context.Context) error {
 			return "", refuse(ctx, fmt.Errorf("deploy: %w", err))
 		}
 		for _, step := range s.steps() {
+			if step.Name == "rollout" && s.attempt != nil {
+				s.attempt.replacing = true
+			}
 			if _, err := s.do(ctx, step); err != nil {
 				return "", s.explain(ctx, step.Name, err)
 			}

@@ -79,7 +79,11 @@ func (s *session) explain(ctx context.Context, step string, err error) error {
 		hints = append(hints, unwell.hint())
 	}
 	hints = append(append(hints, "fix it and run: "+resume), s.wayBack(ctx, step)...)
-	return fail(ctx, exitFailed, fmt.Errorf("deploy: %w%s", err, s.running(ctx)), hints...)
+	failed := fail(ctx, exitFailed, fmt.Errorf("deploy: %w", err), hints...)
+	if failed.now == "" {
+		failed.now = s.running(ctx)
+	}
+	return failed
 }
 
 // wayBack names the backup from before a migration that has failed, or that this run has done before its rollout failed.

@@ -172,7 +172,7 @@ func (w *world) answer(dir string, args []string) (int, error) {
 		for _, c := range w.filtered(args) {
 			fmt.Println(c.ID, c.Status, c.Name)
 		}
-	case "image prune", "create": // what keeps an image is no container of the project
+	case "image prune", "container create": // what keeps an image is no container of the project
 	case "tag":
 		if id, named := w.Images[rest[0]]; named {
 			rest[0] = id

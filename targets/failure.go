@@ -29,12 +29,13 @@ type Failure struct {
 	Code  int
 	Hints []string
 	Err   error
+	now   string // what ran when it failed
 }
 
 // Error is the reason with its hints below, as the operator reads it.
 func (f *Failure) Error() string {
 	var text strings.Builder
-	text.WriteString(f.Err.Error())
+	text.WriteString(f.Err.Error() + f.now)
 	for _, hint := range f.Hints {
 		text.WriteString("\n  hint: " + hint)
 	}

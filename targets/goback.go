@@ -125,10 +125,13 @@ func (s *session) bringBack(ctx context.Context, to, left release.Release) error
 func (s *session) fell(ctx context.Context, failure error) error {
 	a := s.attempt
 	failed := fail(ctx, exitFailed, failure)
-	if a == nil || failed.Code != exitFailed {
+	if a == nil || failed.Code == exitInterrupted {
 		return failed
 	}
 	s.concluded(release.Failed, failed.Err, "")
+	if failed.Code != exitFailed || !a.replacing {
+		return failed
+	}
 	to, why, err := s.returnTo(ctx, failure)
 	if err != nil {
 		why = firstLine(err)

@@ -25,6 +25,8 @@ type attempt struct {
 	before  release.Release // its ID is empty where none was up
 	project compose.Project // as the release has it
 	outcome release.Outcome
+
+	replacing bool // the rollout has begun: from here on something may have been replaced
 }
 
 func (s *session) releases() release.Store { return release.Store{Dir: s.store.Dir()} }

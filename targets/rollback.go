@@ -72,6 +72,9 @@ func (s *session) mayRollBack(ctx context.Context, to release.Release) error {
 		return refuse(ctx, fmt.Errorf("rollback: release %s is no longer whole; gone is:\n  %s", to.ID, strings.Join(lacking, "\n  ")),
 			"another one: "+command("history"), "or the earlier commit: git checkout "+to.Revision+" && "+command("deploy"))
 	}
+	if begun, err := s.backups().Restoring(); err != nil || begun {
+		return refuse(ctx, errors.Join(errors.New("rollback: a restore was cut short, and has to come to its end first"), err), command("deploy")+"   (brings it to its end)")
+	}
 	why, err := s.acrossMigration(to)
 	if err != nil {
 		return refuse(ctx, fmt.Errorf("rollback: %w", err))

@@ -121,7 +121,7 @@ func sumOf(name, path string) (sum string, found []entry, why stays, err error) 
 		if err != nil {
 			return "", nil, "", err
 		}
-		_, _ = fmt.Fprintf(digest, "%q %v %s\n", e.rel, e.copied(), content)
+		_, _ = fmt.Fprintf(digest, "%q %v %d %s\n", e.rel, e.copied(), e.group, content)
 	}
 	return hex.EncodeToString(digest.Sum(nil)), found, "", nil
 }
@@ -134,6 +134,7 @@ type entry struct {
 	path, rel string
 	mode      fs.FileMode
 	link      string
+	group     int // that the copy has to have; -1 for any
 }
 
 // look lists what is to be copied, sorted, folders before what is in them; or why it is not to be copied.
@@ -147,7 +148,7 @@ func look(root string) (entries []entry, why stays, err error) {
 		if err != nil {
 			return err
 		}
-		e := entry{path: path, mode: info.Mode()}
+		e := entry{path: path, mode: info.Mode(), group: groupOf(info)}
 		if path != root {
 			e.rel, err = filepath.Rel(root, path)
 		}
@@ -216,7 +217,7 @@ func (e entry) copyTo(path string) error {
 		if err := os.Mkdir(path, 0o700); err != nil {
 			return err
 		}
-		return os.Chmod(path, mode)
+		return errors.Join(os.Chown(path, -1, e.group), os.Chmod(path, mode))
 	}
 	from, err := os.Open(e.path)
 	if err != nil {
@@ -228,7 +229,7 @@ func (e entry) copyTo(path string) error {
 		return err
 	}
 	_, err = io.Copy(to, from)
-	return errors.Join(err, to.Sync(), to.Chmod(mode), to.Close())
+	return errors.Join(err, to.Chown(-1, e.group), to.Chmod(mode), to.Sync(), to.Close())
 }
 
 func syncDir(dir string) error {

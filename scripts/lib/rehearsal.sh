@@ -30,19 +30,12 @@ rehearse() {
 }
 
 # stage_images IMAGE…: creates a container of each image and prints its id, a line each,
-# for a caller who looks into it. What the image declares as a volume comes to be none;
-# and the labels that Compose gives to an image that it builds would make it a service's.
+# for a caller who looks into it.
 stage_images() {
-    local image path
-    local -a volumes
+    local image
     forget_rehearsal
     for image in "$@"; do
-        volumes=()
-        while IFS= read -r path; do
-            [[ -z $path ]] || volumes+=(--mount "type=tmpfs,destination=$path")
-        done < <(docker image inspect --format '{{range $path, $_ := .Config.Volumes}}{{println $path}}{{end}}' "$image")
-        docker container create --pull never --network none --label "slipway.rehearsal=$COMPOSE_PROJECT_NAME" \
-            --label com.docker.compose.project=slipway-rehearsal --entrypoint none "${volumes[@]}" "$image"
+        never_started "$image" slipway-rehearsal --label "slipway.rehearsal=$COMPOSE_PROJECT_NAME"
     done
 }
 

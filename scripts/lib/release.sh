@@ -2,8 +2,7 @@
 # The images of releases. Only functions; source it after output.sh and compose.sh.
 #
 # A tag alone keeps no image: `docker image prune --all` removes every one that no
-# container has. So each has a container, which is never started. It would inherit the
-# labels that Compose gives to what it builds, and count as one of the project's.
+# container has. So each has a container, which is never started.
 
 KEEPS_LABEL=slipway.keeps
 
@@ -14,13 +13,26 @@ keep_images() {
     while (($# > 0)); do
         docker tag "$2" "$1"
         if ! grep -q -F -e "$2" <<<"$known"; then
-            docker create --label "$KEEPS_LABEL=$COMPOSE_PROJECT_NAME" --label "$KEEPS_LABEL.image=$2" \
-                --label "com.docker.compose.project=slipway-keeps-$COMPOSE_PROJECT_NAME" \
-                --network none --entrypoint /never-started "$2" >/dev/null
+            never_started "$2" "slipway-keeps-$COMPOSE_PROJECT_NAME" \
+                --label "$KEEPS_LABEL=$COMPOSE_PROJECT_NAME" --label "$KEEPS_LABEL.image=$2" >/dev/null
             known+=" $2"
         fi
         shift 2
     done
+}
+
+# never_started IMAGE PROJECT OPTION…: creates a container of IMAGE and prints its id. What
+# the image declares as a volume comes to be none; and the labels that Compose gives to an
+# image that it builds would make it a service's, so it is of PROJECT.
+never_started() {
+    local image=$1 project=$2 path
+    local -a volumes=()
+    shift 2
+    while IFS= read -r path; do
+        [[ -z $path ]] || volumes+=(--mount "type=tmpfs,destination=$path")
+    done < <(docker image inspect --format '{{range $path, $_ := .Config.Volumes}}{{println $path}}{{end}}' "$image")
+    docker container create --pull never --network none --label "com.docker.compose.project=$project" "$@" \
+        --entrypoint none "${volumes[@]}" "$image"
 }
 
 # drop_images [IMAGE…] -- TAG…: takes the TAGs away, and the container of whatever is
