@@ -226,3 +226,19 @@ func TestCaseD1ServicesThatMoveToAnotherNetworkMoveTogether(t *testing.T) {
 	}
 	d.settled()
 }
+
+// What is run by hand of an image that Compose built carries the labels of its service.
+func TestAContainerThatSomebodyRunsOfABuiltImageIsNoReplica(t *testing.T) {
+	port := freePort(t)
+	d := newDemo(t, map[string]string{"compose.yaml": fmt.Sprintf("services: {web: {build: ./app, ports: ['127.0.0.1:%d:8080']}}\n", port)})
+	d.deploy(0)
+	own := strings.TrimSpace(d.docker("run", "-d", d.project+"-web", "hold"))
+	d.version("v2")
+	d.deploy(0)
+	if got := d.ask(port); !strings.HasPrefix(got, "v2") {
+		t.Errorf("it answers %q", got)
+	}
+	if state := strings.TrimSpace(d.docker("inspect", "--format", "{{.State.Status}}", own)); state != "running" {
+		t.Errorf("the operator's own container is %s", state)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"slipway"
 )
@@ -277,4 +278,74 @@ func (d *demo) read(name string) string {
 		d.t.Fatal(err)
 	}
 	return string(data)
+}
+
+// killedRollbacks kills a rollback when it has begun its n-th act, for each n, until one ends before that.
+func killedRollbacks(t *testing.T, from, step, most int) {
+	d, web, side := releases(t)
+	d.deploy(0)
+	first := filepath.Base(d.newest("releases/0*"))
+	d.version("v2")
+	d.write("page", "page two")
+	d.deploy(0)
+	for n := from; n < from+step*most; n += step {
+		ended := d.killedAfter(n, "rollback", "-release="+first, "-passes=1", "-timeout=40s")
+		if got := d.mage("status"); got.code != 0 {
+			t.Errorf("after act %d: %s", n, got)
+		}
+		if n%2 == 0 { // the way on, or the way back
+			d.rollback(0, "-release="+first, "-wait=1m")
+			d.answersTo(web, "v1  page one")
+			d.answersTo(side, "v1  fixed")
+			d.settled()
+		}
+		d.deploy(0, "-wait=1m")
+		d.answersTo(web, "v2  page two")
+		d.answersTo(side, "v2  fixed")
+		d.settled()
+		if ended {
+			t.Logf("a rollback has less than %d acts", n)
+			return
+		}
+	}
+}
+
+// newest is the last file of a pattern in the state directory.
+func (d *demo) newest(pattern string) string {
+	d.t.Helper()
+	found, err := filepath.Glob(filepath.Join(d.state, pattern))
+	if err != nil || len(found) == 0 {
+		d.t.Fatalf("nothing is %s in the state, %v", pattern, err)
+	}
+	return found[len(found)-1]
+}
+
+// killedAfter starts a target and kills it when its journal says that it has begun its n-th script; true where it ended before.
+func (d *demo) killedAfter(n int, args ...string) (ended bool) {
+	d.t.Helper()
+	before := d.newest("runs/*.jsonl")
+	run := d.start(args...)
+	over := make(chan result, 1)
+	go func() { over <- run.wait() }()
+	for {
+		select {
+		case got := <-over:
+			if got.code != 0 {
+				d.t.Fatalf("the run that was to be killed: %s", got)
+			}
+			return true
+		case <-time.After(5 * time.Millisecond):
+		}
+		journal := d.newest("runs/*.jsonl")
+		data, err := os.ReadFile(journal)
+		if err == nil && journal != before && strings.Count(string(data), `"script":`) >= n {
+			_ = run.cmd.Process.Kill()
+			<-over
+			return false
+		}
+	}
+}
+
+func TestARollbackThatIsKilledIsFollowedByTheWayOnOrTheWayBack(t *testing.T) {
+	killedRollbacks(t, 2, 3, 2)
 }

@@ -161,7 +161,7 @@ func TestTLSOfTheEnvironmentIsTheDockerCommands(t *testing.T) {
 
 func TestContainerThatVanishesBetweenTwoQuestionsIsLeftOut(t *testing.T) {
 	engineSays(t, map[string]http.HandlerFunc{
-		"GET /containers/json":   text(`[{"Id":"a"},{"Id":"b"}]`),
+		"GET /containers/json":   text(`[{"Id":"a","Labels":{"com.docker.compose.oneoff":"False"}},{"Id":"b","Labels":{"com.docker.compose.oneoff":"False"}},{"Id":"by-hand"}]`),
 		"GET /containers/a/json": text(`{"Id":"a","Name":"/demo-web-1","State":{"Status":"running"}}`),
 		"GET /containers/b/json": refused(http.StatusNotFound, "No such container: b"),
 	})

@@ -119,7 +119,8 @@ func (h *Healthcheck) Argv() []string {
 	return nil
 }
 
-// Containers returns every container of the project, one-offs and stopped ones too.
+// Containers returns every container that Compose made of the project, one-offs and stopped ones too. What somebody runs by hand of
+// an image that Compose built has the project's labels as well, from the image, but not that of a one-off or of none.
 func (p Project) Containers(ctx context.Context) ([]Container, error) {
 	docker, err := engine()
 	if err != nil {
@@ -131,9 +132,11 @@ func (p Project) Containers(ctx context.Context) ([]Container, error) {
 	if err != nil {
 		return nil, refusal(ctx, "list containers", err)
 	}
-	ids := make([]string, len(listed.Items))
-	for i, item := range listed.Items {
-		ids[i] = item.ID
+	var ids []string
+	for _, item := range listed.Items {
+		if _, made := item.Labels[OneOffLabel]; made {
+			ids = append(ids, item.ID)
+		}
 	}
 	containers, err := inspect(ctx, ids...)
 	if err != nil {

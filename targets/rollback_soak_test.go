@@ -1,0 +1,7 @@
+//go:build soak && engine
+
+package targets_test
+
+import "testing"
+
+func TestARollbackIsKilledAtEachOfItsActs(t *testing.T) { killedRollbacks(t, 1, 1, 40) }
