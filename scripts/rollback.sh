@@ -60,15 +60,18 @@ one() {
 
 # refuse_migrated RELEASE: leaves with 3 where the data has migrations that it has not.
 refuse_migrated() {
-    local newest
-    newest=$(told | jq --slurp --raw-output 'map(select(.outcome.migrated))[0].migrations // ""')
-    [[ -z $newest || $newest == "$(jq --raw-output '.migrations // ""' <<<"$1")" ]] ||
+    local present=''
+    [[ ! -f $DIR/releases/migrations ]] || present=$(cat -- "$DIR/releases/migrations")
+    [[ -z $present || $present == "$(jq --raw-output '.migrations // ""' <<<"$1")" ]] ||
         fail 3 "the data has newer migrations than this release; --keep-migrations, if it can live with them"
 }
 
-# refuse_lacking RELEASE: leaves with 3 where an image of it is gone.
+# refuse_lacking RELEASE: leaves with 3 where an image or a file of it is gone.
 refuse_lacking() {
-    local name id
+    local name id path
+    while read -r path; do
+        [[ -z $path || -e $DIR/files/$path ]] || fail 3 "the copy $DIR/files/$path of this release is gone"
+    done < <(jq --raw-output '.files // [] | .[].path' <<<"$1")
     while read -r name id; do
         docker image inspect "$id" >/dev/null 2>&1 || fail 3 "the image $name ($id) of this release is gone"
     done < <(jq --raw-output '.images[] | "\(.name) \(.id)"' <<<"$1")
@@ -108,6 +111,7 @@ main() {
     COMPOSE_FILE=${COMPOSE_FILE:-} COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-}
     [[ -n ${STATE_DIR:-}$COMPOSE_PROJECT_NAME ]] || select_project
     DIR=$(state_dir)
+    export STATE_DIR=$DIR
     if [[ $id == --list ]]; then
         told | jq --raw-output '"\(.id)  \(.made)  \(.outcome.state)  \(.revision // "")"'
         return

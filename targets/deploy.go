@@ -3,6 +3,7 @@ package targets
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -65,8 +66,13 @@ func deploySteps(ctx context.Context) error {
 			return "", refuse(ctx, fmt.Errorf("deploy: %w", err))
 		}
 		for _, step := range s.steps() {
-			if step.Name == "rollout" && s.attempt != nil {
-				s.attempt.replacing = true
+			if s.attempt != nil {
+				s.attempt.replacing = step.Name == "rollout"
+			}
+			if step.Name == "migrate" {
+				if err := s.noteMigrations(ctx); err != nil {
+					return "", s.explain(ctx, step.Name, err)
+				}
 			}
 			if _, err := s.do(ctx, step); err != nil {
 				return "", s.explain(ctx, step.Name, err)
@@ -107,6 +113,10 @@ func verifyDeployment(ctx context.Context) error {
 	err := verify(ctx)
 	s := current
 	if err != nil {
+		var machine *machineError
+		if s.attempt != nil {
+			s.attempt.replacing = !errors.As(err, &machine)
+		}
 		s.failure = s.fell(ctx, err)
 		return s.failure
 	}

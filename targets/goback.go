@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"slipway/checkpoints"
 	"slipway/internal/compose"
 	"slipway/internal/console"
+	"slipway/internal/datadir"
 	"slipway/internal/release"
 	"slipway/internal/rollout"
 )
@@ -35,6 +35,27 @@ func (s *session) adopt(ctx context.Context, r release.Release) error {
 	s.resolved, s.judged, s.back = model, model, &r
 	s.engine = engine{images: images}
 	return nil
+}
+
+// adoptFor adopts a release to bring it back, unless its services would not find the data that there is. Then nothing is changed.
+func (s *session) adoptFor(ctx context.Context, r release.Release) error {
+	from, err := s.model(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.adopt(ctx, r); err != nil {
+		return err
+	}
+	why, err := s.otherData(ctx, from)
+	if err == nil && why != "" {
+		err = errors.New(why)
+	}
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.resolved, s.judged, s.back, s.engine = from, nil, nil, engine{}
+	}
+	return err
 }
 
 // imagesOfRelease are the images that it has, by the names that its files call them by, as the engine has them now.
@@ -137,9 +158,13 @@ func (s *session) fell(ctx context.Context, failure error) error {
 		why = firstLine(err)
 	}
 	if why != "" {
-		if a.before.ID != "" {
-			failed.Hints = append(failed.Hints, "it was not brought back to release "+a.before.ID+": "+why)
+		if to.ID != "" {
+			failed.Hints = append(failed.Hints, "it was not brought back to release "+to.ID+": "+why)
 		}
+		return failed
+	}
+	if err := s.adoptFor(ctx, to); err != nil {
+		failed.Hints = append(failed.Hints, "it was not brought back to release "+to.ID+": "+firstLine(err))
 		return failed
 	}
 	started := time.Now()
@@ -159,25 +184,34 @@ func (s *session) fell(ctx context.Context, failure error) error {
 		"deploy: release %s failed, and %s serves again, verified\n  what failed: %w", a.now.ID, to.ID, failed.Err)}}
 }
 
+// served is the release that served before: the one that was applied, if it was verified and is not the one that failed; else the last
+// one that was verified. Its ID is empty where there is none.
+func (a *attempt) served() (release.Release, error) {
+	if a.before.ID == "" {
+		return a.before, nil
+	}
+	outcome, err := a.store.Outcome(a.before.ID)
+	if err != nil || outcome.State == release.Verified && a.before.ID != a.now.ID {
+		return a.before, err
+	}
+	if a.outcome.State == release.Verified { // it served itself
+		return release.Release{}, nil
+	}
+	good, _, err := a.store.Good(a.now)
+	return good, err
+}
+
 // returnTo is the release to return to, or why there is no return.
 func (s *session) returnTo(ctx context.Context, failure error) (release.Release, string, error) {
 	a := s.attempt
-	to, outcome := a.before, release.Outcome{}
-	var err error
-	if to.ID != "" {
-		outcome, err = a.store.Outcome(to.ID)
-	}
+	to, err := a.served()
 	switch {
 	case err != nil:
 		return to, "", err
 	case to.ID == "":
-		return to, "there is none from before", nil
-	case to.ID == a.now.ID:
-		return to, "it is the one that failed", nil
+		return to, "there is none that was verified", nil
 	case s.options.noreturn:
 		return to, "-noreturn", nil
-	case outcome.State != release.Verified:
-		return to, "it was never verified", nil
 	}
 	if why, err := s.acrossMigration(to); err != nil || why != "" {
 		return to, why, err
@@ -195,43 +229,55 @@ func (s *session) returnTo(ctx context.Context, failure error) (release.Release,
 
 // acrossMigration says why the data may have migrations that a release does not know; empty where it has none.
 func (s *session) acrossMigration(to release.Release) (string, error) {
-	if s.dest.Database.Job == "" {
-		return "", nil
-	}
-	record, exists, err := s.store.Record("migrate")
-	switch {
-	case err != nil:
+	present, err := s.releases().Migrations()
+	if err != nil || present == "" || present == to.Migrations {
 		return "", err
-	case !exists:
-		return "the data was restored since, and nobody knows which migrations it has", nil
-	case record.State != checkpoints.Done:
-		return "a migration was begun since, and is not done", nil
 	}
-	all, err := s.releases().All()
+	if _, exists, err := s.store.Record("migrate"); err != nil || !exists {
+		return "the data was restored since, and nobody knows which migrations it has", err
+	}
+	return "the data has other migrations, or was going to get them", nil
+}
+
+// otherData says why the services of an adopted release would not find the data that the present one has; empty where they would.
+func (s *session) otherData(ctx context.Context, from *compose.Model) (string, error) {
+	view, err := s.view(ctx)
 	if err != nil {
 		return "", err
 	}
-	for _, r := range all {
-		outcome, err := s.releases().Outcome(r.ID)
-		if err != nil {
-			return "", err
-		}
-		if outcome.Migrated {
-			if r.Migrations == to.Migrations {
-				return "", nil
+	problems, err := s.unfitData(ctx, datadir.World{Model: view.model, Containers: view.containers, Images: view.images})
+	if err != nil {
+		return "", err
+	}
+	if len(problems) > 0 {
+		return problems[0].Text, nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(view.model.Services)) {
+		now, then := stores(from, name), stores(view.model, name)
+		for _, target := range slices.Sorted(maps.Keys(then)) {
+			if was, has := now[target]; has && was != then[target] {
+				return fmt.Sprintf("%s has its data at %s in %s, and would have it in %s", name, target, was, then[target]), nil
 			}
-			return "the data has the migrations of release " + r.ID, nil
 		}
 	}
 	return "", nil
 }
 
+// stores are the volumes and folders that a service writes to, by where it has them.
+func stores(model *compose.Model, service string) map[string]string {
+	found := map[string]string{}
+	for _, mount := range model.Services[service].Writes() {
+		found[mount.Target] = mount.Source
+		if volume, is := model.Volumes[mount.Source]; is {
+			found[mount.Target] = "volume " + volume.Name
+		}
+	}
+	return found
+}
+
 // returned brings a release back after one that failed, and verifies it.
 func (s *session) returned(ctx context.Context, to release.Release) error {
 	left := s.attempt.now
-	if err := s.adopt(ctx, to); err != nil {
-		return err
-	}
 	if err := s.begin(s.releases(), to); err != nil {
 		return err
 	}
@@ -254,6 +300,11 @@ func (s *session) well(ctx context.Context) error {
 	found, err := s.verified(ctx)
 	if err == nil {
 		err = found.failure(ctx)
+	}
+	var machine *machineError
+	if errors.As(err, &machine) {
+		s.console.Line(console.Warn, "verify", firstLine(err), 0)
+		err = nil
 	}
 	return err
 }

@@ -106,7 +106,7 @@ func (s *subject) asRelease() (flags []string, err error) {
 		return nil, err
 	}
 	made, err := store.Capture(context.Background(), release.Request{
-		Project: project, Model: model, About: release.Release{ID: "oracle"}, Secret: func(string, string) bool { return false },
+		Project: project, Model: model, About: release.Release{ID: "oracle"}, Hide: func(_, text string) string { return text },
 	})
 	if err == nil {
 		err = store.Begin(made)

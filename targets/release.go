@@ -26,7 +26,7 @@ type attempt struct {
 	project compose.Project // as the release has it
 	outcome release.Outcome
 
-	replacing bool // the rollout has begun: from here on something may have been replaced
+	replacing bool // what fails now may have replaced something
 }
 
 func (s *session) releases() release.Store { return release.Store{Dir: s.store.Dir()} }
@@ -47,23 +47,23 @@ func (s *session) capture(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	made, err := store.Capture(ctx, release.Request{
-		Project: s.project, Model: model, Images: images, About: about,
-		Secret: func(key, text string) bool {
-			return redact.SecretKey(key) && text != "" || s.secrets.String(text) != text
-		},
-	})
-	if err != nil {
-		return err
+	made, err := store.Capture(ctx, release.Request{Project: s.project, Model: model, Images: images, About: about, Hide: s.hidden, Private: []string{s.envFile()}})
+	var now release.Release
+	if err == nil {
+		now, err = s.keep(ctx, made, model)
 	}
-	now, err := s.keep(ctx, made, model)
-	var unfit *unfitError
-	if errors.As(err, &unfit) { // what was deployed before there were releases goes on being deployed
-		s.console.Line(console.Warn, "release", "none is kept, so that there will be no way back to this deployment: "+unfit.Error(), 0)
+	if errors.Is(err, release.ErrUnfit) { // what was deployed before there were releases goes on being deployed
+		s.console.Line(console.Warn, "release", "none is kept, so that there will be no way back to this deployment: "+firstLine(err), 0)
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	model.ReadFrom(made.Copies)
+	if now.ID == made.ID {
+		for _, path := range slices.Sorted(maps.Keys(made.Stay)) {
+			s.console.Line(console.Note, "release", s.shown(path)+" is mounted from where it lies: "+made.Stay[path], 0)
+		}
 	}
 	return s.begin(store, now)
 }
@@ -75,12 +75,13 @@ func (s *session) withEnvFile() compose.Project {
 	return project
 }
 
-// unfitError is a stack whose release would not mean what its files mean.
-type unfitError struct{ err error }
-
-func (e *unfitError) Error() string { return e.err.Error() }
-
-func (e *unfitError) Unwrap() error { return e.err }
+// hidden is a text with its secrets hidden, and nothing but that where its key says that it is one.
+func (s *session) hidden(key, text string) string {
+	if redact.SecretKey(key) && text != "" {
+		return "[redacted]"
+	}
+	return s.secrets.String(text)
+}
 
 // begin notes that a release is being brought up by this run.
 func (s *session) begin(store release.Store, now release.Release) error {
@@ -132,7 +133,7 @@ func (s *session) keep(ctx context.Context, made release.Captured, model *compos
 			return now, err
 		}
 		if err := s.releases().Check(ctx, s.withEnvFile(), model, now.ID); err != nil {
-			return now, errors.Join(&unfitError{err}, s.releases().Drop(now.ID))
+			return now, errors.Join(err, s.releases().Drop(now.ID))
 		}
 	}
 	if len(missing) > 0 {
@@ -156,20 +157,18 @@ func (s *session) aboutRelease(ctx context.Context, model *compose.Model) (relea
 	for _, file := range s.dest.Files {
 		about.Compose = append(about.Compose, s.path(file))
 	}
-	if s.dest.Database.Job != "" {
-		files, err := s.migrationFiles(ctx)
-		if err != nil {
-			return about, err
-		}
-		about.Migrations = checkpoints.Digest(files)
+	var err error
+	if about.Migrations, err = s.migrationsDigest(ctx); err != nil {
+		return about, err
 	}
 	var secrets []checkpoints.Input
 	for _, setting := range s.dest.Settings {
-		switch {
-		case setting.IsSecret() && setting.File == "":
-			secrets = append(secrets, checkpoints.Value(setting.Key, s.setting(setting.Key)))
-		case !setting.IsSecret():
-			about.Settings[setting.Key] = s.setting(setting.Key)
+		switch value := s.setting(setting.Key); {
+		case setting.File != "": // of which the model knows
+		case setting.IsSecret() || s.hidden(setting.Key, value) != value:
+			secrets = append(secrets, checkpoints.Value(setting.Key, value))
+		default:
+			about.Settings[setting.Key] = value
 		}
 	}
 	for _, path := range model.SecretFiles() {
@@ -177,14 +176,40 @@ func (s *session) aboutRelease(ctx context.Context, model *compose.Model) (relea
 			secrets = append(secrets, input)
 		}
 	}
-	var err error
 	about.Secrets, err = s.store.Fingerprints(secrets)
 	return about, err
 }
 
+// migrationsDigest tells the migrations of what is deployed from others; empty where there are none. Where nobody says which files
+// they are, they may be anywhere in the job's image.
+func (s *session) migrationsDigest(ctx context.Context) (string, error) {
+	if s.dest.Database.Job == "" {
+		return "", nil
+	}
+	inputs, err := s.migrationFiles(ctx)
+	if err == nil && s.dest.Database.Migrations == "" {
+		var image compose.Image
+		image, err = s.imageOf(ctx, s.dest.Database.Job)
+		inputs = append(inputs, checkpoints.Value("image", image.Content))
+	}
+	return checkpoints.Digest(inputs), err
+}
+
+// noteMigrations notes which migrations the data is going to have, before it gets them.
+func (s *session) noteMigrations(ctx context.Context) error {
+	digest, err := s.migrationsDigest(ctx)
+	if err != nil || digest == "" {
+		return err
+	}
+	return s.releases().Migrating(digest)
+}
+
 // applied notes that what runs is the release.
 func (s *session) applied() error {
-	if s.attempt == nil || s.attempt.now.ID == s.attempt.before.ID {
+	if s.attempt == nil {
+		return s.releases().NoneCurrent()
+	}
+	if s.attempt.now.ID == s.attempt.before.ID {
 		return nil
 	}
 	return s.attempt.store.SetCurrent(s.attempt.now.ID)
@@ -217,12 +242,32 @@ func (s *session) concluded(state release.State, why error, returnTo string) {
 	}
 }
 
-// pruneReleases lets go of the releases that are no longer needed, their images and their files.
-func (s *session) pruneReleases(ctx context.Context) error {
-	store := s.releases()
-	surplus, err := store.Surplus(keptReleases)
+// pruneReleases lets go of the releases that are no longer needed, their images and their files. What is left for another time is
+// no fault of a deployment.
+func (s *session) pruneReleases(ctx context.Context) {
+	if err := s.dropReleases(ctx); err != nil && ctx.Err() == nil {
+		s.console.Line(console.Warn, "release", "old ones are still there: "+firstLine(err), 0)
+	}
+}
+
+func (s *session) dropReleases(ctx context.Context) error {
+	store, spare := s.releases(), ""
+	if s.attempt != nil {
+		spare = s.attempt.before.ID
+	}
+	surplus, err := store.Surplus(keptReleases, spare)
 	if err != nil || len(surplus) == 0 {
 		return err
+	}
+	containers, err := s.containers(ctx)
+	if err != nil {
+		return err
+	}
+	var mounted []string
+	for _, c := range containers {
+		for _, mount := range c.Mounts {
+			mounted = append(mounted, mount.Source)
+		}
 	}
 	all, err := store.All()
 	if err != nil {
@@ -251,7 +296,7 @@ func (s *session) pruneReleases(ctx context.Context) error {
 	if err := s.script(ctx, "deploy.sh", append(args, tags...)...); err != nil {
 		return err
 	}
-	return store.Remove(surplus)
+	return store.Remove(surplus, mounted)
 }
 
 // whatIs names a release for people.

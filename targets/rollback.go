@@ -30,8 +30,8 @@ func Rollback(ctx context.Context, release, migrations *string, plan *bool, time
 		if err := s.mayRollBack(ctx, to); err != nil {
 			return err
 		}
-		if err := s.adopt(ctx, to); err != nil {
-			return refuse(ctx, fmt.Errorf("rollback: %w", err))
+		if err := s.adoptFor(ctx, to); err != nil {
+			return refuse(ctx, fmt.Errorf("rollback: release %s: %w", to.ID, err), "go forward: mend it and run: "+command("deploy"))
 		}
 		s.console.Line(console.Note, "rollback", "to release "+whatIs(to), 0)
 		for _, change := range to.Since(left) {
@@ -54,6 +54,11 @@ func (s *session) rollbackTo() (to, left release.Release, err error) {
 	if s.options.release != "" {
 		to, err = store.Find(s.options.release)
 		return to, left, err
+	}
+	if outcome, err := store.Outcome(left.ID); err == nil && left.BackTo != "" && outcome.State != release.Verified { // it did not come to its end
+		if to, err = store.Find(left.BackTo); err == nil {
+			return to, left, nil
+		}
 	}
 	to, found, err := store.Good(left)
 	if err == nil && !found {

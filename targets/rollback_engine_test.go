@@ -173,7 +173,7 @@ func TestAcrossAMigrationNothingGoesBackUnlessTheReleaseCanLiveWithTheData(t *te
 	compose := d.read("compose.yaml")
 	d.write("compose.yaml", strings.Replace(compose, "web: {build: ./app,", "web: {build: ./app, environment: {FILE: /nowhere, PORT: '1'}, healthcheck: {test: [CMD, /program, no-such-verb], interval: 1s, retries: 2},", 1))
 	failed := d.deploy(4, "-timeout=15s")
-	if !strings.Contains(failed.stderr, "was not brought back to release") || !strings.Contains(failed.stderr, "the data has the migrations of release") {
+	if !strings.Contains(failed.stderr, "was not brought back to release") || !strings.Contains(failed.stderr, "the data has other migrations") {
 		t.Errorf("the failure does not say why nothing was brought back: %s", failed)
 	}
 }

@@ -231,6 +231,7 @@ func enter(ctx context.Context, target string, changes bool, asked flags, body f
 	if err != nil {
 		return refuse(ctx, fmt.Errorf("%s: %w", target, err))
 	}
+	s.anew()
 	s.flags = s.flags.and(asked)
 	if s.options, err = s.flags.options(); err != nil {
 		return refuse(ctx, fmt.Errorf("%s: %w", target, err))
@@ -248,6 +249,14 @@ func enter(ctx context.Context, target string, changes bool, asked flags, body f
 		return fail(ctx, exitUnexpected, err)
 	}
 	return nil
+}
+
+// anew forgets which release the target before this one acted on: each target begins with the checkout.
+func (s *session) anew() {
+	if s.back != nil {
+		s.resolved, s.judged, s.engine = nil, nil, engine{}
+	}
+	s.back, s.attempt, s.stepsDone = nil, nil, nil
 }
 
 // ready opens the state, to read it or as a run, once what the flags name is known to be there.

@@ -167,10 +167,17 @@ func (v verified) failure(ctx context.Context) error {
 		return fail(ctx, exitFailed, why, command("deploy"))
 	}
 	if failed := host.Failed(v.Checks); len(failed) > 0 {
-		return fail(ctx, exitFailed, fmt.Errorf("verify: %w", findingsError(failed)))
+		return fail(ctx, exitFailed, fmt.Errorf("verify: %w", &machineError{findingsError(failed)}))
 	}
 	return nil
 }
+
+// machineError is what verify found wrong with what surrounds a stack that is well: no other release would be better off.
+type machineError struct{ err error }
+
+func (e *machineError) Error() string { return e.err.Error() }
+
+func (e *machineError) Unwrap() error { return e.err }
 
 // watch verifies again and again, until it is interrupted, and prints a line for each change.
 func (s *session) watch(ctx context.Context) error {

@@ -21,8 +21,12 @@ type Model struct {
 
 	unused  types.Project     // what the files have and nobody uses
 	named   map[string]string // of a release: what the checkout calls a file, by its path
+	copies  map[string]string // what is read in the place of a path of the checkout
 	tracked func() map[string]bool
 }
+
+// ReadFrom has copies read in the place of files of the checkout, by their paths: what changes there later is not seen.
+func (m *Model) ReadFrom(copies map[string]string) { m.copies = copies }
 
 // Holds reports whether a path is in the checkout.
 func (m *Model) Holds(path string) bool { return Within(m.Root, path) }

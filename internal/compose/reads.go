@@ -23,11 +23,15 @@ type Read struct {
 func (m *Model) Reads(s Service) []Read {
 	var reads []Read
 	add := func(path string, writable bool) {
+		name := m.relative(path)
+		if kept, copied := m.copies[path]; copied {
+			path = kept
+		}
 		info, err := os.Stat(path)
 		if err != nil || !info.IsDir() && !info.Mode().IsRegular() {
 			return
 		}
-		read := Read{Name: m.relative(path), Path: path, Folder: info.IsDir(), Writable: writable}
+		read := Read{Name: name, Path: path, Folder: info.IsDir(), Writable: writable}
 		if !slices.ContainsFunc(reads, func(r Read) bool { return r.Path == path }) {
 			reads = append(reads, read)
 		}

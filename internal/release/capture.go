@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -19,17 +20,26 @@ type Request struct {
 	Project compose.Project
 	Model   *compose.Model // of the project
 	Images  map[string]compose.Image
-	// Secret reports whether a text that stands under a key holds a secret.
-	Secret func(key, text string) bool
+	Hide    Hide
+	// Private are files that no copy may hold, such as the env file.
+	Private []string
 	// About is all that is known already: what it is called, who makes it, settings and digests of secrets.
 	About Release
 }
+
+// Hide is a text that stands under a key, with its secrets hidden.
+type Hide func(key, text string) string
+
+// ErrUnfit says that a release would not mean what the files mean.
+var ErrUnfit = errors.New("it cannot be written down")
 
 // Captured is a release that is ready to be kept.
 type Captured struct {
 	Release
 	// Stay are the files and folders that are mounted from where they lie, each with the reason.
 	Stay map[string]string
+	// Copies are those that were made, by the path that they are of.
+	Copies map[string]string
 
 	definition []byte
 }
@@ -37,13 +47,13 @@ type Captured struct {
 // Capture reads the checkout once: what comes of it later changes nothing in the release. It copies files, and writes nothing
 // else before Begin.
 func (s Store) Capture(ctx context.Context, from Request) (Captured, error) {
-	copies, err := s.capture(from.Model)
+	copies, err := s.capture(from.Model, from.Private)
 	if err != nil {
 		return Captured{}, err
 	}
-	d, err := s.define(ctx, from.Project, from.Model, copies.files, from.Secret)
+	d, err := s.define(ctx, from.Project, from.Model, copies.files, from.Hide)
 	if err != nil {
-		return Captured{}, err
+		return Captured{}, fmt.Errorf("%w: %w", ErrUnfit, err)
 	}
 	if err := s.keepValues(d.values); err != nil {
 		return Captured{}, err
@@ -51,6 +61,10 @@ func (s Store) Capture(ctx context.Context, from Request) (Captured, error) {
 	made := Captured{Release: from.About, definition: d.text, Stay: map[string]string{}}
 	for path, why := range copies.stay {
 		made.Stay[path] = string(why)
+	}
+	made.Copies = map[string]string{}
+	for path, file := range copies.files {
+		made.Copies[path] = filepath.Join(s.files(), file.Path)
 	}
 	made.Version, made.Project, made.Profiles = version, from.Project.Name, from.Project.Profiles
 	for _, path := range slices.Sorted(maps.Keys(copies.files)) {
@@ -121,7 +135,7 @@ func (s Store) Check(ctx context.Context, project compose.Project, model *compos
 	project.Files = []string{s.Definition(id + unfinishedEnd)}
 	written, err := project.Model(ctx)
 	if err != nil {
-		return fmt.Errorf("read release %s again: %w", id, err)
+		return fmt.Errorf("%w: %w", ErrUnfit, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(model.Services)) {
 		was, err := model.Definition(model.Services[name])
@@ -134,11 +148,11 @@ func (s Store) Check(ctx context.Context, project compose.Project, model *compos
 		}
 		for _, key := range slices.Sorted(maps.Keys(was)) {
 			if string(was[key]) != string(is[key]) {
-				return fmt.Errorf("%s of service %q does not survive being written down", key, name)
+				return fmt.Errorf("%w: %s of service %q is another when it is read again", ErrUnfit, key, name)
 			}
 		}
 		if len(was) != len(is) {
-			return fmt.Errorf("service %q has other keys when it is written down", name)
+			return fmt.Errorf("%w: service %q has other keys when it is read again", ErrUnfit, name)
 		}
 	}
 	return nil

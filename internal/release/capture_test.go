@@ -59,6 +59,13 @@ func secret(_, text string) bool {
 	return slices.ContainsFunc(values, func(value string) bool { return strings.Contains(text, value) })
 }
 
+func hide(_, text string) string {
+	for _, value := range values {
+		text = strings.ReplaceAll(text, value, "[redacted]")
+	}
+	return text
+}
+
 func checkout(t *testing.T, files map[string]string) compose.Project {
 	t.Helper()
 	dir := t.TempDir()
@@ -88,7 +95,7 @@ func capturedOf(t *testing.T, s Store, project compose.Project) (Captured, *comp
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := s.Capture(t.Context(), Request{Project: project, Model: model, Secret: secret, About: Release{ID: "000001"},
+	made, err := s.Capture(t.Context(), Request{Project: project, Model: model, Hide: hide, About: Release{ID: "000001"},
 		Images: map[string]compose.Image{"shop-web": {ID: "sha256:1", Content: "c1"}}})
 	if err != nil {
 		t.Fatal(err)

@@ -25,22 +25,21 @@ type definition struct {
 	values map[string]string
 }
 
-// define writes the definition of a project whose containers read these copies. secret reports whether a text holds one.
+// define writes the definition of a project whose containers read these copies. hide is a text with its secrets hidden.
 //
 // Which value is from which variable is found by resolving the files once more, with a mark in the place of each secret
 // variable; a value that only happens to be equal stays what it is. A secret that is from no variable, since it stands in a
-// compose file or in the env file of a service, gets a key that is made from its place.
-func (s Store) define(ctx context.Context, project compose.Project, model *compose.Model, files map[string]File, secret func(key, text string) bool) (definition, error) {
+// compose file or in the env file of a service, gets a key that is made from its place and from what stands around it.
+func (s Store) define(ctx context.Context, project compose.Project, model *compose.Model, files map[string]File, hide Hide) (definition, error) {
 	d := definition{values: map[string]string{}}
-	marks := newMarks(model.Environment, secret)
-	resolved := model.Project
-	if len(marks.keys) > 0 {
-		project.Env = slices.Concat(project.Env, marks.environment())
-		marked, err := project.Model(ctx)
-		if err != nil {
-			return d, fmt.Errorf("resolve the compose files without their secrets: %w", err)
+	resolved, marks, err := marked(ctx, project, model, hide)
+	if err != nil {
+		return d, fmt.Errorf("resolve the compose files without their secrets: %w", err)
+	}
+	for _, secret := range resolved.Secrets {
+		if key := secret.Environment; key != "" {
+			d.values[key] = model.Environment[key]
 		}
-		resolved = marked.Project
 	}
 	text, err := s.mounting(resolved, files).MarshalYAML(types.WithSecretContent)
 	if err != nil {
@@ -51,8 +50,9 @@ func (s Store) define(ctx context.Context, project compose.Project, model *compo
 		return d, fmt.Errorf("read what the compose files mean: %w", err)
 	}
 	eachText(&tree, "", func(node *yaml.Node, place string) {
-		if secret(place[strings.LastIndex(place, ".")+1:], marks.without(node.Value)) {
-			key := keyOf(place)
+		plain := marks.without(node.Value)
+		if hidden := hide(place[strings.LastIndex(place, ".")+1:], plain); hidden != plain {
+			key := keyOf(place, hidden)
 			d.values[key] = marks.resolved(node.Value)
 			node.Value = "${" + key + "}"
 			return
@@ -65,6 +65,36 @@ func (s Store) define(ctx context.Context, project compose.Project, model *compo
 	err = encoder.Encode(&tree)
 	d.text = out.Bytes()
 	return d, err
+}
+
+// marked resolves the files with marks in the place of their secret variables. A variable that Compose wants to be something else
+// than a word, such as an address or a duration, is left as it is.
+func marked(ctx context.Context, project compose.Project, model *compose.Model, hide Hide) (*types.Project, marks, error) {
+	all := newMarks(model.Environment, hide)
+	with := func(m marks) (*types.Project, error) {
+		if len(m.keys) == 0 {
+			return model.Project, nil
+		}
+		other := project
+		other.Env = slices.Concat(project.Env, m.environment())
+		resolved, err := other.Model(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return resolved.Project, nil
+	}
+	resolved, err := with(all)
+	if err == nil {
+		return resolved, all, nil
+	}
+	fit := marks{keys: map[string]string{}, values: all.values}
+	for mark, key := range all.keys {
+		if _, err := with(marks{keys: map[string]string{mark: key}, values: all.values}); err == nil {
+			fit.keys[mark] = key
+		}
+	}
+	resolved, err = with(fit)
+	return resolved, fit, err
 }
 
 // mounting is the project with the copies mounted in the place of what was copied.
@@ -96,8 +126,9 @@ func (s Store) mounting(project *types.Project, files map[string]File) *types.Pr
 		changed.Jobs[name] = job
 	}
 	for name, config := range changed.Configs {
-		if config.File = copied(config.File); config.Environment != "" {
-			config.Content = "" // which is resolved, and named again by the variable
+		config.File = copied(config.File)
+		if config.Content != "" { // that of the variable, too, as it is now
+			config.Environment = ""
 		}
 		changed.Configs[name] = config
 	}
@@ -128,9 +159,9 @@ func eachText(node *yaml.Node, place string, tell func(node *yaml.Node, place st
 	}
 }
 
-// keyOf is the variable that stands for a secret which is from none.
-func keyOf(place string) string {
-	sum := sha256.Sum256([]byte(place))
+// keyOf is the variable that stands for a text with a secret which is from none: the same text with another secret has the same.
+func keyOf(place, hidden string) string {
+	sum := sha256.Sum256([]byte(place + "\n" + hidden))
 	return "SLIPWAY_" + strings.ToUpper(hex.EncodeToString(sum[:8]))
 }
 
@@ -141,10 +172,10 @@ type marks struct {
 }
 
 // newMarks makes a mark for each variable that holds a secret: a word that YAML, Compose and a URL take as it is.
-func newMarks(values types.Mapping, secret func(key, text string) bool) marks {
+func newMarks(values types.Mapping, hide Hide) marks {
 	m := marks{keys: map[string]string{}, values: values}
 	for key, value := range values {
-		if value != "" && secret(key, value) {
+		if value != "" && hide(key, value) != value {
 			sum := sha256.Sum256([]byte(key))
 			m.keys["mark"+hex.EncodeToString(sum[:12])] = key
 		}

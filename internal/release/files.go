@@ -23,11 +23,12 @@ const largest = 256 << 20
 type stays string
 
 const (
-	written  stays = "a container writes to it"
-	large    stays = "it holds more than 256 MB"
-	special  stays = "it holds something that is neither file nor folder, or a link that leads out of it"
-	private  stays = "not everybody may read it, and it belongs to another user than who deploys"
-	ourState stays = "it holds the state directory"
+	written      stays = "a container writes to it"
+	large        stays = "it holds more than 256 MB"
+	special      stays = "it holds something that is neither file nor folder, or a link that leads out of it"
+	private      stays = "not everybody may read it, and it belongs to another user than who deploys"
+	ourState     stays = "it holds the state directory"
+	holdsSecrets stays = "it holds secrets, which no release has"
 )
 
 // captured are the copies of what the containers of a model read, by the path it is mounted from.
@@ -39,29 +40,26 @@ type captured struct {
 // capture copies what the containers of a model read of the checkout, each under a name that its content gives it: the same
 // content has the same path in every release, so that a container which reads it is not made anew. Secrets stay where they
 // are, and so does what containers write to.
-func (s Store) capture(model *compose.Model) (captured, error) {
+func (s Store) capture(model *compose.Model, private []string) (captured, error) {
 	got := captured{files: map[string]File{}, stay: map[string]stays{}}
-	var writable []string
-	secrets := model.SecretFiles()
-	for _, service := range model.Services {
-		for _, mount := range service.Writes() {
-			if mount.Source != "" {
-				writable = append(writable, mount.Source)
-			}
-		}
-	}
+	secrets := append(model.SecretFiles(), private...)
+	writable := writtenTo(model)
 	for _, service := range model.Services {
 		for _, read := range model.Reads(service) {
 			if _, done := got.files[read.Path]; done || read.Writable || slices.Contains(secrets, read.Path) {
 				continue
 			}
-			overlaps := func(path string) bool { return compose.Within(path, read.Path) || compose.Within(read.Path, path) }
-			if slices.ContainsFunc(writable, overlaps) {
+			real := leads(read.Path)
+			within := func(path string) bool { return compose.Within(real, leads(path)) }
+			switch {
+			case slices.ContainsFunc(writable, func(path string) bool { return compose.Within(path, real) || compose.Within(real, path) }):
 				got.stay[read.Path] = written
-				continue
-			}
-			if compose.Within(read.Path, s.Dir) {
+			case within(s.Dir):
 				got.stay[read.Path] = ourState
+			case slices.ContainsFunc(secrets, within):
+				got.stay[read.Path] = holdsSecrets
+			}
+			if got.stay[read.Path] != "" {
 				continue
 			}
 			file, why, err := s.copyIn(read.Name, read.Path)
@@ -78,6 +76,31 @@ func (s Store) capture(model *compose.Model) (captured, error) {
 	return got, nil
 }
 
+// writtenTo are the folders and files of the host that containers of a model write to, those behind volumes too.
+func writtenTo(model *compose.Model) []string {
+	var paths []string
+	for _, service := range model.Services {
+		for _, mount := range service.Writes() {
+			path := mount.Source
+			if volume, is := model.Volumes[mount.Source]; is {
+				path = volume.DriverOpts["device"]
+			}
+			if filepath.IsAbs(path) {
+				paths = append(paths, leads(path))
+			}
+		}
+	}
+	return paths
+}
+
+// leads is where a path leads to through links; itself where that cannot be told.
+func leads(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}
+
 // copyIn takes a copy of a file or a folder, unless there is one of the same name and content.
 func (s Store) copyIn(name, path string) (File, stays, error) {
 	sum, found, why, err := sumOf(name, path)
@@ -87,7 +110,12 @@ func (s Store) copyIn(name, path string) (File, stays, error) {
 	file := File{Name: name, Path: filepath.Join(sum[:32], filepath.Base(path)), Digest: sum}
 	folder := filepath.Join(s.files(), sum[:32])
 	if _, err := os.Stat(folder); err == nil {
-		return file, "", nil
+		if whole, err := s.holds(file); err != nil || whole {
+			return file, "", err
+		}
+		if err := os.RemoveAll(folder); err != nil { // somebody has changed it
+			return file, "", err
+		}
 	}
 	if err := os.MkdirAll(s.files(), 0o700); err != nil {
 		return file, "", err

@@ -11,8 +11,8 @@ import (
 )
 
 // Surplus are the releases that are no longer needed, when the newest verified ones are kept in that number, and with them
-// whatever was made after the oldest of them, up to as many: never the applied one, nor the one that a rollback would go to.
-func (s Store) Surplus(keep int) ([]Release, error) {
+// whatever was made after the oldest of them, up to as many: never the applied one, nor the one that a rollback would go to, nor the one to spare.
+func (s Store) Surplus(keep int, spare string) ([]Release, error) {
 	all, err := s.All()
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func (s Store) Surplus(keep int) ([]Release, error) {
 		if err != nil {
 			return nil, err
 		}
-		wanted := false
+		var wanted bool
 		if o.State == Verified {
 			verified++
 			wanted = verified <= keep
@@ -43,7 +43,7 @@ func (s Store) Surplus(keep int) ([]Release, error) {
 			others++
 			wanted = others <= keep && verified < keep
 		}
-		if !wanted && r.ID != current.ID && r.ID != good.ID {
+		if !wanted && r.ID != current.ID && r.ID != good.ID && r.ID != spare {
 			surplus = append(surplus, r)
 		}
 	}
@@ -69,8 +69,8 @@ func (s Store) unfinished() ([]Release, error) {
 	return begun, err
 }
 
-// Remove takes releases away, and then every copy of a file that no release has.
-func (s Store) Remove(releases []Release) error {
+// Remove takes releases away, and then every copy of a file that no release has and none of the mounted paths is in.
+func (s Store) Remove(releases []Release, mounted []string) error {
 	for _, r := range releases {
 		if err := errors.Join(os.RemoveAll(s.folder(r.ID)), os.RemoveAll(s.folder(r.ID)+unfinishedEnd)); err != nil {
 			return fmt.Errorf("remove release %s: %w", r.ID, err)
@@ -84,6 +84,11 @@ func (s Store) Remove(releases []Release) error {
 	for _, r := range all {
 		for _, file := range r.Files {
 			needed[strings.Split(filepath.ToSlash(file.Path), "/")[0]] = true
+		}
+	}
+	for _, path := range mounted {
+		if rel, err := filepath.Rel(s.files(), path); err == nil {
+			needed[strings.Split(filepath.ToSlash(rel), "/")[0]] = true
 		}
 	}
 	entries, err := os.ReadDir(s.files())

@@ -126,6 +126,34 @@ func (s Store) SetCurrent(id string) error {
 	return nil
 }
 
+// NoneCurrent notes that what runs is no release.
+func (s Store) NoneCurrent() error {
+	if err := os.Remove(filepath.Join(s.releases(), currentLink)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("note that what runs is no release: %w", err)
+	}
+	return nil
+}
+
+// Migrating notes which migrations the data is going to have, before it is touched.
+func (s Store) Migrating(digest string) error {
+	err := os.MkdirAll(s.releases(), 0o700)
+	if err == nil {
+		err = checkpoints.WriteFile(s.migrations(), []byte(digest+"\n"), 0o600)
+	}
+	return err
+}
+
+// Migrations are those that the data has, or was going to have; empty where that is not known.
+func (s Store) Migrations() (string, error) {
+	data, err := os.ReadFile(s.migrations())
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(data)), err
+}
+
+func (s Store) migrations() string { return filepath.Join(s.releases(), "migrations") }
+
 // Outcome is what became of a release so far.
 func (s Store) Outcome(id string) (Outcome, error) {
 	data, err := os.ReadFile(filepath.Join(s.folder(id), outcomeFile))

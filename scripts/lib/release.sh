@@ -50,7 +50,8 @@ drop_images() {
     done <<<"$(keepers)"
     for image in "$@"; do
         docker image inspect "$image" >/dev/null 2>&1 || continue
-        docker rmi "$image" >/dev/null
+        # One that a container of somebody else still has stays.
+        docker rmi "$image" >/dev/null || note "drop: the image $image is still needed"
     done
 }
 
