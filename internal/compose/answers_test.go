@@ -161,8 +161,9 @@ func TestTLSOfTheEnvironmentIsTheDockerCommands(t *testing.T) {
 
 func TestContainerThatVanishesBetweenTwoQuestionsIsLeftOut(t *testing.T) {
 	engineSays(t, map[string]http.HandlerFunc{
-		"GET /containers/json":   text(`[{"Id":"a","Labels":{"com.docker.compose.oneoff":"False"}},{"Id":"b","Labels":{"com.docker.compose.oneoff":"False"}},{"Id":"by-hand"}]`),
-		"GET /containers/a/json": text(`{"Id":"a","Name":"/demo-web-1","State":{"Status":"running"}}`),
+		"GET /containers/json":   text(`[{"Id":"a"},{"Id":"b"},{"Id":"c"}]`),
+		"GET /containers/a/json": text(`{"Id":"a","Name":"/demo-web-1","State":{"Status":"running"},"Config":{"Labels":{"com.docker.compose.oneoff":"False"}}}`),
+		"GET /containers/c/json": text(`{"Id":"c","Name":"/by-hand","State":{"Status":"running"},"Config":{"Labels":{"com.docker.compose.project":"demo"}}}`),
 		"GET /containers/b/json": refused(http.StatusNotFound, "No such container: b"),
 	})
 	containers, err := Project{Name: "demo"}.Containers(t.Context())

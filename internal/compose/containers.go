@@ -132,16 +132,15 @@ func (p Project) Containers(ctx context.Context) ([]Container, error) {
 	if err != nil {
 		return nil, refusal(ctx, "list containers", err)
 	}
-	var ids []string
-	for _, item := range listed.Items {
-		if _, made := item.Labels[OneOffLabel]; made {
-			ids = append(ids, item.ID)
-		}
+	ids := make([]string, len(listed.Items))
+	for i, item := range listed.Items {
+		ids[i] = item.ID
 	}
 	containers, err := inspect(ctx, ids...)
 	if err != nil {
 		return nil, err
 	}
+	containers = slices.DeleteFunc(containers, func(c Container) bool { _, made := c.Labels[OneOffLabel]; return !made })
 	return containers, unmask(ctx, containers)
 }
 

@@ -213,11 +213,10 @@ pullable() {
 }
 
 # containers LABEL: "id state name" of each container of the project that has
-# LABEL, com.docker.compose.LABEL in full; one-off containers among them. What is run by
-# hand of an image that Compose built has labels of the project, too, but not oneoff.
+# LABEL, com.docker.compose.LABEL in full; one-off containers among them.
 containers() {
     docker container ls --all --no-trunc \
         --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" \
-        --filter "label=com.docker.compose.$1" --filter label=com.docker.compose.oneoff \
+        --filter "label=com.docker.compose.$1" \
         --format '{{.ID}} {{.State}} {{.Names}}'
 }
