@@ -52,8 +52,31 @@ func (p Project) environ(profiles []string) []string {
 		"COMPOSE_PATH_SEPARATOR=:",
 		"COMPOSE_PROFILES="+strings.Join(profiles, ","),
 	)
-	if files := p.envFiles(); len(files) > 0 {
-		env = append(env, "COMPOSE_ENV_FILES="+strings.Join(files, ","))
+	return append(env, p.fromEnvFiles()...)
+}
+
+// fromEnvFiles is what has Compose read the env files, the stronger one last. It takes a comma in a path for the end of the path;
+// then the files' values are given as they are, where the environment does not have others.
+func (p Project) fromEnvFiles() []string {
+	files := p.envFiles()
+	list := strings.Join(files, ",")
+	switch {
+	case len(files) == 0:
+		return nil
+	case strings.Count(list, ",") == len(files)-1:
+		return []string{"COMPOSE_ENV_FILES=" + list}
+	}
+	env := []string{"COMPOSE_ENV_FILES=" + os.DevNull}
+	for _, file := range files {
+		values, err := readEnv(file)
+		if err != nil { // for Compose to say why
+			return []string{"COMPOSE_ENV_FILES=" + list}
+		}
+		for key, value := range values {
+			if _, set := os.LookupEnv(key); !set {
+				env = append(env, key+"="+value)
+			}
+		}
 	}
 	return env
 }

@@ -148,3 +148,17 @@ func TestTheEnvFileBesideAFolderOfComposeFilesNamesTheProject(t *testing.T) {
 		t.Errorf("%+v, %v", said, err)
 	}
 }
+
+func TestAnEnvFileIsReadThoughItsPathHasAComma(t *testing.T) {
+	dir := t.TempDir()
+	inFolder(t, dir, map[string]string{"a,b/.env": "SAY=operator's\n", "a,b/kept": "SAY=kept\nELSE=kept\n", ".env": "SAY=plain\n"})
+	t.Setenv("ELSE", "environment's")
+	got := Project{Name: "x", Dir: filepath.Join(dir, "a,b"), EnvFile: ".env", Kept: filepath.Join(dir, "a,b/kept")}.fromEnvFiles()
+	if want := []string{"COMPOSE_ENV_FILES=" + os.DevNull, "SAY=kept", "SAY=operator's"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	got = Project{Name: "x", Dir: dir, EnvFile: ".env"}.fromEnvFiles()
+	if want := []string{"COMPOSE_ENV_FILES=" + filepath.Join(dir, ".env")}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
