@@ -68,6 +68,9 @@ func (p Project) fromEnvFiles() []string {
 	}
 	env := []string{"COMPOSE_ENV_FILES=" + os.DevNull}
 	for _, file := range files {
+		if file == os.DevNull { // one that is not written yet
+			continue
+		}
 		values, err := readEnv(file)
 		if err != nil { // for Compose to say why
 			return []string{"COMPOSE_ENV_FILES=" + list}

@@ -157,6 +157,10 @@ func TestAnEnvFileIsReadThoughItsPathHasAComma(t *testing.T) {
 	if want := []string{"COMPOSE_ENV_FILES=" + os.DevNull, "SAY=kept", "SAY=operator's"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
+	got = Project{Name: "x", Dir: filepath.Join(dir, "a,b"), EnvFile: "none-yet", Kept: filepath.Join(dir, "a,b/kept")}.fromEnvFiles()
+	if want := []string{"COMPOSE_ENV_FILES=" + os.DevNull, "SAY=kept"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
 	got = Project{Name: "x", Dir: dir, EnvFile: ".env"}.fromEnvFiles()
 	if want := []string{"COMPOSE_ENV_FILES=" + filepath.Join(dir, ".env")}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
