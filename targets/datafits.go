@@ -3,12 +3,10 @@ package targets
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"slipway/internal/datadir"
-	"slipway/internal/host"
 	"slipway/internal/preflight"
 )
 
@@ -26,11 +24,7 @@ func (s *session) dataFits(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if finding := judgeProblems(problems); finding.State != host.StateOK {
-		finding.Name = "stack"
-		return refuse(ctx, fmt.Errorf("%s: %w", s.target, findingsError([]host.Finding{finding})))
-	}
-	return nil
+	return s.refuseFor(ctx, problems)
 }
 
 // dataWorld is what a look at the data begins with, where programs of images may be asked.

@@ -3,7 +3,6 @@ package targets
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"slipway/checkpoints"
 	"slipway/internal/compose"
 	"slipway/internal/console"
-	"slipway/internal/host"
 	"slipway/internal/preflight"
 	"slipway/internal/rollout"
 )
@@ -35,11 +33,7 @@ func (s *session) imagesFit(ctx context.Context) error {
 		s.console.Line(console.Warn, "stack", "what is in the images could not be looked at beforehand: "+firstLine(err), 0)
 		return nil //nolint:nilerr // said
 	}
-	if finding := judgeProblems(problems); finding.State != host.StateOK {
-		finding.Name = "stack"
-		return refuse(ctx, fmt.Errorf("%s: %w", s.target, findingsError([]host.Finding{finding})))
-	}
-	return nil
+	return s.refuseFor(ctx, problems)
 }
 
 // asksOfImage are the inputs of a service that say what it asks of its image, or that change what is there.

@@ -14,7 +14,6 @@ import (
 	"slipway/checkpoints"
 	"slipway/internal/compose"
 	"slipway/internal/console"
-	"slipway/internal/host"
 	"slipway/internal/preflight"
 	"slipway/internal/rollout"
 )
@@ -48,9 +47,7 @@ func (s *session) rehearse(ctx context.Context, model *compose.Model) error {
 	problems := refusals(answer.String())
 	switch {
 	case errors.As(err, &failed) && len(problems) > 0:
-		finding := judgeProblems(problems)
-		finding.Name = "stack"
-		return refuse(ctx, fmt.Errorf("deploy: %w", findingsError([]host.Finding{finding})))
+		return s.refuseFor(ctx, problems)
 	case failed != nil: // that nobody could ask is no refusal
 		s.console.Line(console.Warn, "stack", "the engine could not be asked beforehand what it takes: "+firstLine(err), 0)
 		return nil

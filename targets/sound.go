@@ -141,11 +141,20 @@ func (s *session) soundToAct(ctx context.Context) error {
 		}
 		problems = append(problems, found...)
 	}
-	if finding := judgeProblems(problems); finding.State != host.StateOK {
-		finding.Name = "stack"
-		return refuse(ctx, fmt.Errorf("deploy: %w", findingsError([]host.Finding{finding})))
+	if err := s.refuseFor(ctx, problems); err != nil {
+		return err
 	}
 	return s.rehearse(ctx, model)
+}
+
+// refuseFor refuses to go on where there are problems with the stack.
+func (s *session) refuseFor(ctx context.Context, problems []preflight.Problem) error {
+	finding := judgeProblems(problems)
+	if finding.State == host.StateOK {
+		return nil
+	}
+	finding.Name = "stack"
+	return refuse(ctx, fmt.Errorf("%s: %w", s.target, findingsError([]host.Finding{finding})))
 }
 
 func judgeProblems(problems []preflight.Problem) host.Finding {
