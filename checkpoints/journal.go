@@ -92,7 +92,7 @@ func (r *Run) open(lock *Lock, target string) (err error) {
 	}
 	err = r.Event("begin", map[string]any{"target": target, "who": lock.Holder().Who, "pid": lock.Holder().PID})
 	if err == nil {
-		err = syncDir(r.store.runs())
+		err = SyncDir(r.store.runs())
 	}
 	if err != nil {
 		return errors.Join(err, r.file.Close(), r.log.Close())

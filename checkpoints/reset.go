@@ -40,7 +40,7 @@ func (s *Store) Reset(lock *Lock, step string, steps []Step) ([]string, error) {
 		return nil, nil
 	}
 	for _, dir := range []string{s.cleared(), s.records()} {
-		if err := syncDir(dir); err != nil {
+		if err := SyncDir(dir); err != nil {
 			return names, fmt.Errorf("reset: %w", err)
 		}
 	}

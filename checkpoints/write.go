@@ -33,7 +33,7 @@ func WriteFile(path string, data []byte, perm fs.FileMode) error {
 		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(temp)))
 	}
 	at("renamed", path)
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := SyncDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	at("durable", path)
@@ -52,7 +52,7 @@ func createFile(path string, data []byte, perm fs.FileMode) error {
 	if err := errors.Join(err, os.Remove(temp)); err != nil {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
 // writeTemp leaves the content, synced, in a new file beside path.
@@ -90,8 +90,8 @@ func fill(file *os.File, data []byte, perm fs.FileMode) error {
 	return file.Sync()
 }
 
-// syncDir makes a rename, a link or a removal in dir survive a power cut.
-func syncDir(dir string) error {
+// SyncDir makes a rename, a link or a removal in dir survive a power cut.
+func SyncDir(dir string) error {
 	file, err := os.Open(dir) //nolint:gosec // a directory that was just written to
 	if err != nil {
 		return err

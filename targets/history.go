@@ -95,11 +95,8 @@ func (e entry) String() string {
 // String is the release in a line: its id, its revision and what came of it.
 func (k kept) String() string {
 	text := k.ID
-	if k.Revision != "" {
-		text += " " + k.Revision[:min(12, len(k.Revision))]
-	}
-	if k.Modified {
-		text += " with changes"
+	if commit := k.Commit(); commit != "" {
+		text += " " + commit
 	}
 	text += ", " + string(k.Outcome.State)
 	if k.BackTo != "" {

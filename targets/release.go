@@ -98,7 +98,7 @@ func (s *session) begin(store release.Store, now release.Release) error {
 		return nil
 	}
 	s.attempt.outcome = release.Outcome{
-		State: release.Running, Run: s.run.ID(), Started: s.started.UTC(), Migrated: outcome.Migrated, Backup: outcome.Backup, Steps: s.stepsDone,
+		State: release.Running, Run: s.run.ID(), Started: s.started.UTC(), Backup: outcome.Backup, Steps: s.stepsDone,
 	}
 	return store.Tell(now.ID, s.attempt.outcome)
 }
@@ -215,15 +215,16 @@ func (s *session) applied() error {
 	return s.attempt.store.SetCurrent(s.attempt.now.ID)
 }
 
-// migrated notes that the data has the release's migrations, and which backup is from before them.
+// migrated notes which backup is from before the migrations that this run has applied.
 func (s *session) migrated() error {
-	if s.attempt == nil || s.attempt.outcome.Migrated || s.dest.Database.Job == "" {
+	if s.attempt == nil {
 		return nil
 	}
-	s.attempt.outcome.Migrated = true
-	if before, found, err := s.backups().Of(s.run.ID()); err == nil && found {
-		s.attempt.outcome.Backup = before.ID
+	before, found, err := s.backups().Of(s.run.ID())
+	if err != nil || !found {
+		return nil //nolint:nilerr // the release has no backup to tell of
 	}
+	s.attempt.outcome.Backup = before.ID
 	return s.attempt.store.Tell(s.attempt.now.ID, s.attempt.outcome)
 }
 
@@ -302,11 +303,8 @@ func (s *session) dropReleases(ctx context.Context) error {
 // whatIs names a release for people.
 func whatIs(r release.Release) string {
 	text := fmt.Sprintf("%s of %s", r.ID, stamp(r.Made))
-	if r.Revision != "" {
-		text += ", " + r.Revision[:min(12, len(r.Revision))]
-	}
-	if r.Modified {
-		text += " with changes"
+	if commit := r.Commit(); commit != "" {
+		text += ", " + commit
 	}
 	return text
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"slipway/checkpoints"
 	"slipway/internal/compose"
 )
 
@@ -58,17 +59,11 @@ func (s Store) Capture(ctx context.Context, from Request) (Captured, error) {
 	if err := s.keepValues(d.values); err != nil {
 		return Captured{}, err
 	}
-	made := Captured{Release: from.About, definition: d.text, Stay: map[string]string{}}
-	for path, why := range copies.stay {
-		made.Stay[path] = string(why)
-	}
-	made.Copies = map[string]string{}
-	for path, file := range copies.files {
-		made.Copies[path] = filepath.Join(s.files(), file.Path)
-	}
+	made := Captured{Release: from.About, definition: d.text, Stay: copies.stay, Copies: map[string]string{}}
 	made.Version, made.Project, made.Profiles = version, from.Project.Name, from.Project.Profiles
 	for _, path := range slices.Sorted(maps.Keys(copies.files)) {
-		made.Files = append(made.Files, copies.files[path])
+		file := copies.files[path]
+		made.Files, made.Copies[path] = append(made.Files, file), s.pathOf(file)
 	}
 	made.Images = map[string]Image{}
 	for name, service := range from.Model.Services {
@@ -113,10 +108,10 @@ func (s Store) Begin(made Captured) error {
 		err = os.MkdirAll(part, 0o700)
 	}
 	if err == nil {
-		err = write(filepath.Join(part, recordFile), append(text, '\n'))
+		err = checkpoints.WriteFile(filepath.Join(part, recordFile), append(text, '\n'), 0o600)
 	}
 	if err == nil {
-		err = write(filepath.Join(part, definitionFile), made.definition)
+		err = checkpoints.WriteFile(filepath.Join(part, definitionFile), made.definition, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("write release %s: %w", made.ID, err)
@@ -165,7 +160,7 @@ func (s Store) Drop(id string) error { return os.RemoveAll(s.folder(id) + unfini
 func (s Store) Keep(id string) error {
 	err := os.Rename(s.folder(id)+unfinishedEnd, s.folder(id))
 	if err == nil {
-		err = syncDir(s.releases())
+		err = checkpoints.SyncDir(s.releases())
 	}
 	if err != nil {
 		return fmt.Errorf("write release %s: %w", id, err)

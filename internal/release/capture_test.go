@@ -240,7 +240,7 @@ func TestTheSameContentHasTheSamePathInEveryRelease(t *testing.T) {
 	if one["conf.d"] != two["conf.d"] || one["routes.conf"] != two["routes.conf"] || one["web.conf"] == two["web.conf"] {
 		t.Errorf("paths:\n%v\n%v", one, two)
 	}
-	if why := first.Stay[filepath.Join(project.Dir, "shared")]; why != string(written) {
+	if why := first.Stay[filepath.Join(project.Dir, "shared")]; why != written {
 		t.Errorf("shared, which db writes to: %q", why)
 	}
 	if first.Content == second.Content {

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,7 +100,7 @@ func marked(ctx context.Context, project compose.Project, model *compose.Model, 
 func (s Store) mounting(project *types.Project, files map[string]File) *types.Project {
 	copied := func(path string) string {
 		if file, is := files[path]; is {
-			return filepath.Join(s.files(), file.Path)
+			return s.pathOf(file)
 		}
 		return path
 	}

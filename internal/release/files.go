@@ -13,35 +13,34 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/checkpoints"
 	"slipway/internal/compose"
 )
 
 // largest is what a folder may hold for it to be copied: code and configuration do not reach it, media and data do.
 const largest = 256 << 20
 
-// stays is why a file or folder of the checkout is mounted from where it lies.
-type stays string
-
+// Why a file or folder of the checkout is mounted from where it lies.
 const (
-	written      stays = "a container writes to it"
-	large        stays = "it holds more than 256 MB"
-	special      stays = "it holds something that is neither file nor folder, or a link that leads out of it"
-	private      stays = "not everybody may read it, and it belongs to another user than who deploys"
-	ourState     stays = "it holds the state directory"
-	holdsSecrets stays = "it holds secrets, which no release has"
+	written      = "a container writes to it"
+	large        = "it holds more than 256 MB"
+	special      = "it holds something that is neither file nor folder, or a link that leads out of it"
+	private      = "not everybody may read it, and it belongs to another user than who deploys"
+	ourState     = "it holds the state directory"
+	holdsSecrets = "it holds secrets, which no release has"
 )
 
 // captured are the copies of what the containers of a model read, by the path it is mounted from.
 type captured struct {
 	files map[string]File
-	stay  map[string]stays
+	stay  map[string]string // why
 }
 
 // capture copies what the containers of a model read of the checkout, each under a name that its content gives it: the same
 // content has the same path in every release, so that a container which reads it is not made anew. Secrets stay where they
 // are, and so does what containers write to.
 func (s Store) capture(model *compose.Model, private []string) (captured, error) {
-	got := captured{files: map[string]File{}, stay: map[string]stays{}}
+	got := captured{files: map[string]File{}, stay: map[string]string{}}
 	secrets := append(model.SecretFiles(), private...)
 	writable := writtenTo(model)
 	for _, service := range model.Services {
@@ -102,7 +101,7 @@ func leads(path string) string {
 }
 
 // copyIn takes a copy of a file or a folder, unless there is one of the same name and content.
-func (s Store) copyIn(name, path string) (File, stays, error) {
+func (s Store) copyIn(name, path string) (File, string, error) {
 	sum, found, why, err := sumOf(name, path)
 	if err != nil || why != "" {
 		return File{}, why, err
@@ -130,11 +129,11 @@ func (s Store) copyIn(name, path string) (File, stays, error) {
 		}
 	}
 	err = os.Rename(part, folder)
-	return file, "", errors.Join(err, syncDir(s.files()))
+	return file, "", errors.Join(err, checkpoints.SyncDir(s.files()))
 }
 
 // sumOf is the digest of a name and of all that is under a path, and what that is.
-func sumOf(name, path string) (sum string, found []entry, why stays, err error) {
+func sumOf(name, path string) (sum string, found []entry, why string, err error) {
 	root, err := filepath.EvalSymlinks(path) // what is mounted is what a link leads to
 	if err != nil {
 		return "", nil, "", err
@@ -166,7 +165,7 @@ type entry struct {
 }
 
 // look lists what is to be copied, sorted, folders before what is in them; or why it is not to be copied.
-func look(root string) (entries []entry, why stays, err error) {
+func look(root string) (entries []entry, why string, err error) {
 	total := int64(0)
 	err = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -258,12 +257,4 @@ func (e entry) copyTo(path string) error {
 	}
 	_, err = io.Copy(to, from)
 	return errors.Join(err, to.Chown(-1, e.group), to.Chmod(mode), to.Sync(), to.Close())
-}
-
-func syncDir(dir string) error {
-	file, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(file.Sync(), file.Close())
 }

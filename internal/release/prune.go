@@ -122,7 +122,7 @@ func (s Store) Missing(r Release) ([]string, error) {
 }
 
 func (s Store) holds(file File) (bool, error) {
-	digest, _, _, err := sumOf(file.Name, filepath.Join(s.files(), file.Path))
+	digest, _, _, err := sumOf(file.Name, s.pathOf(file))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

@@ -71,6 +71,15 @@ func (r Release) Tag(service string) string {
 	return "slipway/" + name + ":" + r.ID
 }
 
+// Commit is the revision for people; empty where there is none.
+func (r Release) Commit() string {
+	text := r.Revision[:min(12, len(r.Revision))]
+	if r.Modified {
+		text += " with changes"
+	}
+	return text
+}
+
 var (
 	repository = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
 	unfit      = regexp.MustCompile(`[^a-z0-9]+`)
@@ -96,7 +105,6 @@ type Outcome struct {
 	Finished time.Time `json:"finished,omitzero"`
 	Error    string    `json:"error,omitempty"`
 	ReturnTo string    `json:"returnTo,omitempty"` // the release that serves again
-	Migrated bool      `json:"migrated,omitempty"` // the data has its migrations
 	Backup   string    `json:"backup,omitempty"`   // from before its migration
 	Steps    []Step    `json:"steps,omitempty"`
 }

@@ -30,6 +30,9 @@ func (s Store) releases() string        { return filepath.Join(s.Dir, "releases"
 func (s Store) folder(id string) string { return filepath.Join(s.releases(), id) }
 func (s Store) files() string           { return filepath.Join(s.Dir, "files") }
 
+// pathOf is where the copy of a file is.
+func (s Store) pathOf(file File) string { return filepath.Join(s.files(), file.Path) }
+
 // Definition is the compose file of a release.
 func (s Store) Definition(id string) string { return filepath.Join(s.folder(id), definitionFile) }
 
@@ -38,7 +41,7 @@ func (s Store) Project(of compose.Project, r Release) compose.Project {
 	of.Files, of.Kept, of.Profiles = []string{s.Definition(r.ID)}, s.Values(), r.Profiles
 	of.Named = map[string]string{}
 	for _, file := range r.Files {
-		of.Named[filepath.Join(s.files(), file.Path)] = file.Name
+		of.Named[s.pathOf(file)] = file.Name
 	}
 	return of
 }
@@ -118,7 +121,7 @@ func (s Store) SetCurrent(id string) error {
 		err = os.Rename(part, link)
 	}
 	if err == nil {
-		err = syncDir(s.releases())
+		err = checkpoints.SyncDir(s.releases())
 	}
 	if err != nil {
 		return fmt.Errorf("note that release %s is applied: %w", id, err)
@@ -194,13 +197,4 @@ func (s Store) Good(but Release) (Release, bool, error) {
 		}
 	}
 	return Release{}, false, err
-}
-
-func write(path string, content []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(content)
-	return errors.Join(err, file.Sync(), file.Close())
 }
