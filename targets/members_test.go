@@ -242,3 +242,14 @@ func TestAContainerThatSomebodyRunsOfABuiltImageIsNoReplica(t *testing.T) {
 		t.Errorf("the operator's own container is %s", state)
 	}
 }
+
+// The files of a stack that Slipway deployed are known again, though its containers were made from a release of them.
+func TestAStackThatIsNamedAnewDoesNotBeginWithEmptyVolumesBesideItself(t *testing.T) {
+	d := newDemo(t, nil)
+	d.write(d.project+"/compose.yaml", "services: {web: {image: @P/demo:1, command: [hold], volumes: ['data:/data']}}\nvolumes: {data: {}}\n")
+	d.image("demo:1")
+	d.stack.Name, d.stack.Dir = "", d.project // so the folder names the project
+	d.deploy(0)
+	d.stack.Name, d.env = d.project+"-anew", []string{"STATE_DIR=" + filepath.Join(t.TempDir(), "state")}
+	d.refused("run already as project \"@P\"", "empty volumes")
+}

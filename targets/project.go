@@ -10,6 +10,7 @@ import (
 
 	"slipway"
 	"slipway/internal/compose"
+	"slipway/internal/release"
 )
 
 // project is the Compose project of a destination: the one that Compose itself would use with the operator's own files and
@@ -88,7 +89,7 @@ func (s *session) adopted(ctx context.Context) (string, error) {
 		}
 		other := s.project
 		other.Name = name
-		theirs, err := other.RunsHere(ctx)
+		theirs, err := other.RunsHere(ctx, release.Sources)
 		if err != nil {
 			return "", err
 		}

@@ -151,7 +151,7 @@ func (s *session) keep(ctx context.Context, made release.Captured, model *compos
 // aboutRelease is what a release says of itself.
 func (s *session) aboutRelease(ctx context.Context, model *compose.Model) (release.Release, error) {
 	about := release.Release{
-		ID: s.run.ID(), Destination: s.dest.Name, Made: time.Now().UTC(), Who: who(), Folder: s.dir, Settings: map[string]string{},
+		ID: s.run.ID(), Destination: s.dest.Name, Made: time.Now().UTC(), Who: who(), Settings: map[string]string{},
 	}
 	about.Revision, about.Modified = model.Revision()
 	for _, file := range s.dest.Files {

@@ -165,8 +165,9 @@ const (
 	configFilesLabel = "com.docker.compose.project.config_files"
 )
 
-// RunsHere reports whether the engine has containers of the project that were made from these very files.
-func (p Project) RunsHere(ctx context.Context) (bool, error) {
+// RunsHere reports whether the engine has containers of the project that were made from these very files, or from a release of them:
+// sources are the files that a release's definition was made from, nil for a file that is none.
+func (p Project) RunsHere(ctx context.Context, sources func(definition string) []string) (bool, error) {
 	containers, err := p.Containers(ctx)
 	if err != nil {
 		return false, err
@@ -176,7 +177,11 @@ func (p Project) RunsHere(ctx context.Context) (bool, error) {
 		files[i] = p.path(file)
 	}
 	return slices.ContainsFunc(containers, func(c Container) bool {
-		return c.Labels[workingDirLabel] == p.folder() && c.Labels[configFilesLabel] == strings.Join(files, ",")
+		list := c.Labels[configFilesLabel]
+		if from := sources(list); from != nil {
+			return slices.Equal(from, files)
+		}
+		return c.Labels[workingDirLabel] == p.folder() && list == strings.Join(files, ",")
 	}), nil
 }
 

@@ -251,3 +251,18 @@ func TestTheSameContentHasTheSamePathInEveryRelease(t *testing.T) {
 		t.Errorf("differences: %v", changes)
 	}
 }
+
+func TestAReleaseTellsFromWhichFilesItIs(t *testing.T) {
+	project, s := checkout(t, shopFiles()), Store{Dir: t.TempDir()}
+	made, _ := capturedOf(t, s, project)
+	made.Compose = []string{filepath.Join(project.Dir, "compose.yaml")}
+	kept(t, s, made)
+	if got := Sources(s.Definition(made.ID)); !slices.Equal(got, made.Compose) {
+		t.Errorf("%s is from %q", s.Definition(made.ID), got)
+	}
+	for _, other := range []string{made.Compose[0], s.Definition("000002"), ""} {
+		if got := Sources(other); got != nil {
+			t.Errorf("%q, which is no release, is from %q", other, got)
+		}
+	}
+}

@@ -34,9 +34,7 @@ type Release struct {
 	Modified bool      `json:"modified,omitempty"` // the work tree had changes beside that
 	BackTo   string    `json:"backTo,omitempty"`   // the release that a rollback brought back
 
-	Folder  string   `json:"folder"`  // of the compose files that it is from
-	Compose []string `json:"compose"` // those files, absolute
-
+	Compose  []string `json:"compose"`            // the files that it is from, absolute
 	Profiles []string `json:"profiles,omitempty"` // that were on
 
 	Images     map[string]Image  `json:"images"` // by service

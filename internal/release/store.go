@@ -24,9 +24,10 @@ const (
 	outcomeFile    = "outcome.json"
 	unfinishedEnd  = ".unfinished"
 	currentLink    = "current"
+	releasesFolder = "releases"
 )
 
-func (s Store) releases() string        { return filepath.Join(s.Dir, "releases") }
+func (s Store) releases() string        { return filepath.Join(s.Dir, releasesFolder) }
 func (s Store) folder(id string) string { return filepath.Join(s.releases(), id) }
 func (s Store) files() string           { return filepath.Join(s.Dir, "files") }
 
@@ -94,6 +95,21 @@ func (s Store) read(id string) (Release, error) {
 		return r, fmt.Errorf("release %s was made by a newer Slipway", id)
 	}
 	return r, nil
+}
+
+// Sources are the compose files that a definition was made from, wherever its state directory is; nil for a file that is no
+// definition of a release.
+func Sources(definition string) []string {
+	folder, name := filepath.Split(definition)
+	releases := filepath.Dir(filepath.Clean(folder))
+	if name != definitionFile || filepath.Base(releases) != releasesFolder {
+		return nil
+	}
+	r, err := Store{Dir: filepath.Dir(releases)}.Find(filepath.Base(folder))
+	if err != nil {
+		return nil
+	}
+	return r.Compose
 }
 
 // Current is the release that was applied last; false where there is none.
