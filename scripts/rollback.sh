@@ -47,13 +47,14 @@ told() {
     done | tac
 }
 
-# one ID: the release of that name; without one, the last verified one before the present
-# that is not like it.
+# one ID: the release of that name; without one, what a rollback that did not come to its
+# end was bringing back, else the last verified one before the present that is not like it.
 one() {
     local current
     current=$(basename -- "$(readlink -- "$DIR/releases/current" || true)")
     told | jq --slurp --compact-output --arg id "$1" --arg current "$current" '
         (map(select(.id == $current))[0] // {}) as $now |
+        (if $id == "" and $now.backTo and $now.outcome.state != "verified" then $now.backTo else $id end) as $id |
         map(select(if $id != "" then .id == $id
             else .outcome.state == "verified" and .content != $now.content and ($now == {} or .id < $now.id) end))[0] // empty'
 }
