@@ -109,9 +109,9 @@ func (s *session) keep(ctx context.Context, made release.Captured, model *compos
 	if err != nil {
 		s.console.Line(console.Warn, "release", err.Error(), 0)
 	}
-	now := made.Release
+	now, fresh := made.Release, true
 	if len(all) > 0 && all[0].Content == now.Content {
-		now = all[0]
+		now, fresh = all[0], false
 	}
 	tags := map[string]string{}
 	for service, image := range now.Images {
@@ -127,8 +127,10 @@ func (s *session) keep(ctx context.Context, made release.Captured, model *compos
 			missing = append(missing, tag, tags[tag])
 		}
 	}
-	fresh := now.ID == made.ID
 	if fresh {
+		if made.BackTo == "" { // else it has that of the release that is brought back
+			made.Revision, made.Modified = model.Revision()
+		}
 		if err := s.releases().Begin(made); err != nil {
 			return now, err
 		}
@@ -145,15 +147,14 @@ func (s *session) keep(ctx context.Context, made release.Captured, model *compos
 		return now, nil
 	}
 	s.journal("release", map[string]any{"id": now.ID})
-	return now, s.releases().Keep(now.ID)
+	return made.Release, s.releases().Keep(now.ID)
 }
 
 // aboutRelease is what a release says of itself.
 func (s *session) aboutRelease(ctx context.Context, model *compose.Model) (release.Release, error) {
 	about := release.Release{
-		ID: s.run.ID(), Destination: s.dest.Name, Made: time.Now().UTC(), Who: who(), Settings: map[string]string{},
+		ID: s.releases().NewID(s.run.ID()), Destination: s.dest.Name, Made: time.Now().UTC(), Who: who(), Settings: map[string]string{},
 	}
-	about.Revision, about.Modified = model.Revision()
 	for _, file := range s.dest.Files {
 		about.Compose = append(about.Compose, s.path(file))
 	}
@@ -197,8 +198,11 @@ func (s *session) migrationsDigest(ctx context.Context) (string, error) {
 
 // noteMigrations notes which migrations the data is going to have, before it gets them.
 func (s *session) noteMigrations(ctx context.Context) error {
+	if s.attempt != nil {
+		return s.releases().Migrating(s.attempt.now.Migrations)
+	}
 	digest, err := s.migrationsDigest(ctx)
-	if err != nil || digest == "" {
+	if err != nil {
 		return err
 	}
 	return s.releases().Migrating(digest)

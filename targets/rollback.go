@@ -130,7 +130,7 @@ func (s *session) planRollback(ctx context.Context) error {
 // rollBack brings an adopted release back, as a release of its own.
 func (s *session) rollBack(ctx context.Context, to, left release.Release) error {
 	store := s.releases()
-	made, err := store.Again(to, release.Release{ID: s.run.ID(), Made: time.Now().UTC(), Who: who()})
+	made, err := store.Again(to, release.Release{ID: store.NewID(s.run.ID()), Made: time.Now().UTC(), Who: who()})
 	if err != nil {
 		return refuse(ctx, fmt.Errorf("rollback: %w", err))
 	}

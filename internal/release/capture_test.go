@@ -266,3 +266,18 @@ func TestAReleaseTellsFromWhichFilesItIs(t *testing.T) {
 		}
 	}
 }
+
+func TestARunMayMakeMoreThanOneRelease(t *testing.T) {
+	project, s := checkout(t, shopFiles()), Store{Dir: t.TempDir()}
+	for _, want := range []string{"000001", "000001-2", "000001-3"} {
+		made, _ := capturedOf(t, s, project)
+		if made.ID = s.NewID("000001"); made.ID != want {
+			t.Fatalf("the release is named %s, want %s", made.ID, want)
+		}
+		kept(t, s, made)
+	}
+	all, err := s.All()
+	if err != nil || len(all) != 3 || all[0].ID != "000001-3" {
+		t.Errorf("%v, %v", all, err)
+	}
+}

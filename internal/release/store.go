@@ -97,6 +97,17 @@ func (s Store) read(id string) (Release, error) {
 	return r, nil
 }
 
+// NewID names a release of a run: as the run, unless that has made one already, as with two targets on one command line.
+func (s Store) NewID(run string) string {
+	id := run
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(s.folder(id)); err != nil {
+			return id
+		}
+		id = fmt.Sprintf("%s-%d", run, n)
+	}
+}
+
 // Sources are the compose files that a definition was made from, wherever its state directory is; nil for a file that is no
 // definition of a release.
 func Sources(definition string) []string {
@@ -153,8 +164,11 @@ func (s Store) NoneCurrent() error {
 	return nil
 }
 
-// Migrating notes which migrations the data is going to have, before it is touched.
+// Migrating notes which migrations the data is going to have, before it is touched; none where the digest is empty.
 func (s Store) Migrating(digest string) error {
+	if known, err := s.Migrations(); digest == "" || err == nil && known == digest {
+		return nil
+	}
 	err := os.MkdirAll(s.releases(), 0o700)
 	if err == nil {
 		err = checkpoints.WriteFile(s.migrations(), []byte(digest+"\n"), 0o600)
