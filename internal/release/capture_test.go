@@ -43,6 +43,8 @@ services:
     volumes: ["pg:/var/lib/postgresql/data", "./shared:/shared"]
     healthcheck: {test: [CMD, pg_isready], interval: 5s}
   migrate: {image: shop, profiles: [jobs], environment: {PGPASSWORD: "${DB_PASSWORD}"}}
+jobs:
+  tidy: {image: shop, command: [tidy], volumes: ["./web.conf:/etc/web.conf:ro"], triggers: {manual: true}}
 volumes: {pg: {}}
 networks: {default: {driver_opts: {x: "$$y"}}}
 configs:

@@ -121,6 +121,7 @@ func (s Store) mounting(project *types.Project, files map[string]File) *types.Pr
 		changed.Services[name] = service
 	}
 	for name, job := range changed.Jobs {
+		job.Name = "" // compose-go writes it, and refuses to read it
 		job.Volumes = mounts(job.Volumes)
 		changed.Jobs[name] = job
 	}
