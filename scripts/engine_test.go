@@ -3,6 +3,7 @@
 package scripts_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
@@ -141,6 +142,33 @@ func (s *stand) mustDeploy(env []string, args ...string) string {
 	return out
 }
 
+// mustWaitForTheJob deploys beside a job that runs, which ends only once the deployment says so.
+func (s *stand) mustWaitForTheJob(says string, env []string, args ...string) string {
+	s.t.Helper()
+	cmd := s.script("deploy.sh", env, args...)
+	read, write, err := os.Pipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = write, write
+	if err := errors.Join(cmd.Start(), write.Close()); err != nil {
+		s.t.Fatal(err)
+	}
+	var out strings.Builder
+	said := false
+	for lines := bufio.NewScanner(read); lines.Scan(); {
+		out.WriteString(lines.Text() + "\n")
+		if !said && strings.Contains(lines.Text(), says) {
+			said = true
+			s.docker(s.t.Context(), "kill", "-s", "USR1", s.project+"-migrate")
+		}
+	}
+	if err := cmd.Wait(); err != nil || !said {
+		s.t.Fatalf("deploy.sh %s: %v; said %q: %t\n%s", strings.Join(args, " "), err, says, said, out.String())
+	}
+	return out.String()
+}
+
 // killDuring starts a step and, as soon as seen, kills its whole process group.
 func (s *stand) killDuring(env []string, seen func() bool, args ...string) {
 	s.t.Helper()
@@ -232,10 +260,9 @@ func TestAMigrationThatLostItsScriptIsAdopted(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
 	s.mustDeploy(nil, "build")
-	slow := []string{"JOB_TIME=15s"}
-	s.killDuring(slow, func() bool { return s.has("migrate", "running") }, "migrate", "migrate")
-	out := s.mustDeploy(slow, "migrate", "migrate")
-	if !strings.Contains(out, "migrate already runs; waiting for it") || strings.Count(out, "begins") != 1 {
+	s.killDuring([]string{"JOB_TIME=10m"}, func() bool { return s.has("migrate", "running") }, "migrate", "migrate")
+	out := s.mustWaitForTheJob("migrate already runs; waiting for it", nil, "migrate", "migrate")
+	if strings.Count(out, "begins") != 1 {
 		t.Errorf("the job was not adopted:\n%s", out)
 	}
 	if left := s.containers(); len(left) != 0 {
@@ -248,13 +275,12 @@ func TestByHandTheNewestMigrationRunsBehindAnOlderOne(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
 	s.mustDeploy(nil, "build")
-	slow := []string{"JOB_TIME=25s"}
-	s.killDuring(slow, func() bool { return s.has("migrate", "running") }, "migrate", "migrate")
+	s.killDuring([]string{"JOB_TIME=10m"}, func() bool { return s.has("migrate", "running") }, "migrate", "migrate")
 	if err := os.WriteFile(filepath.Join(s.dir, "empty"), []byte("another image"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out := s.mustDeploy([]string{"BACKUP=sqlite web"}, "--skip-checks")
-	if strings.Count(out, "begins") != 2 || !strings.Contains(out, "migrate of another image still runs") {
+	out := s.mustWaitForTheJob("migrate of another image still runs", []string{"BACKUP=sqlite web"}, "--skip-checks")
+	if strings.Count(out, "begins") != 2 {
 		t.Errorf("the older job was taken for the newest:\n%s", out)
 	}
 	// Behind the older job, and before the newer.

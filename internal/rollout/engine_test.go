@@ -169,7 +169,8 @@ func TestOnTheEngineOnlyWhatIsNotToBeUpIsPruned(t *testing.T) {
 	var volumes []string
 	for _, service := range []string{"backend", "gone", "client"} {
 		s.docker("run", "-d", "-v", "/data", "--name", name(service),
-			"--label", compose.ProjectLabel+"="+s.project.Name, "--label", compose.ServiceLabel+"="+service, s.image)
+			"--label", compose.ProjectLabel+"="+s.project.Name, "--label", compose.ServiceLabel+"="+service,
+			"--label", compose.OneOffLabel+"=False", s.image)
 		volumes = append(volumes, strings.TrimSpace(s.docker("inspect", "--format", "{{range .Mounts}}{{.Name}}{{end}}", name(service))))
 	}
 	t.Cleanup(func() {

@@ -1,6 +1,6 @@
 // Command stand is what the containers of the tests run: a service that answers
-// every request, its healthcheck, a job that adds a line to its database, and the
-// backup of that.
+// every request, its healthcheck, a job that adds a line to its database after a
+// pause that SIGUSR1 ends, and the backup of that.
 package main
 
 import (
@@ -44,8 +44,13 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
+		enough := make(chan os.Signal, 1)
+		signal.Notify(enough, syscall.SIGUSR1)
 		fmt.Println("begins")
-		time.Sleep(pause)
+		select {
+		case <-enough:
+		case <-time.After(pause):
+		}
 		if err := add("migrated\n"); err != nil {
 			return err
 		}
