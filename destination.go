@@ -49,6 +49,10 @@ type Destination struct {
 	// MonitorPeriod is how long a new container must stay up before it counts as well, where `deploy.update_config.monitor` of its
 	// service does not say so. If empty, it is 5 s.
 	MonitorPeriod time.Duration
+
+	// Parallel is how many services are replaced at a time, of those that do not depend on each other. If empty, as many as the
+	// machine has processors.
+	Parallel int
 }
 
 // Database says what a migration depends on beside its image, and how the data is backed up before it.

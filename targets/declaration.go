@@ -91,6 +91,9 @@ func (d destination) check() error {
 	if d.MonitorPeriod < 0 {
 		return fmt.Errorf("its MonitorPeriod is %s", d.MonitorPeriod)
 	}
+	if d.Parallel < 0 {
+		return fmt.Errorf("its Parallel is %d", d.Parallel)
+	}
 	if err := checkSettings(d.Settings); err != nil {
 		return err
 	}

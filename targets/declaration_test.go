@@ -87,6 +87,7 @@ func TestCaseF4ADeclarationThatCannotWorkIsRefusedByEveryTargetBeforeAnythingIsM
 		"compose file nope.yaml is missing":                 func(_ *slipway.Stack, d *slipway.Destination) { d.Files = []string{"nope.yaml"} },
 		"folder is a folder":                                func(_ *slipway.Stack, d *slipway.Destination) { d.Files = []string{"folder"} },
 		"its MonitorPeriod is -1s":                          func(_ *slipway.Stack, d *slipway.Destination) { d.MonitorPeriod = -time.Second },
+		"its Parallel is -1":                                func(_ *slipway.Stack, d *slipway.Destination) { d.Parallel = -1 },
 		"a setting has no Key":                              func(_ *slipway.Stack, d *slipway.Destination) { d.Settings[0].Key = "" },
 		"two settings have the key PORT":                    func(_ *slipway.Stack, d *slipway.Destination) { d.Settings[0].Key = "PORT" },
 		`migrations: glob "m/[": not a pattern`:             func(_ *slipway.Stack, d *slipway.Destination) { d.Database.Migrations = "m/[" },

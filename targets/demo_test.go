@@ -192,7 +192,7 @@ func (d *demo) declare() {
 	for _, at := range d.stack.Destinations {
 		destinations = append(destinations, map[string]any{
 			"Name": at.Name, "Project": at.Project, "Files": at.Files, "EnvFile": at.EnvFile, "Profiles": at.Profiles,
-			"Database": at.Database, "Endpoints": at.Endpoints, "Links": at.Links, "Settings": d.settings, "MonitorPeriod": at.MonitorPeriod,
+			"Database": at.Database, "Endpoints": at.Endpoints, "Links": at.Links, "Settings": d.settings, "MonitorPeriod": at.MonitorPeriod, "Parallel": at.Parallel,
 		})
 	}
 	data, err := json.Marshal(map[string]any{"Name": d.stack.Name, "Dir": d.stack.Dir, "Destinations": destinations})

@@ -21,7 +21,9 @@ func (s *session) do(ctx context.Context, step checkpoints.Step) (checkpoints.De
 	var result string
 	step.Run = func(ctx context.Context) (string, error) {
 		defer s.act(step.Name)()
+		s.mu.Lock()
 		s.acted = true
+		s.mu.Unlock()
 		if !strings.HasPrefix(step.Name, "rollout.") { // which forgets with each of its acts
 			defer s.forget() // whatever the step is, it was not asked what it changes
 		}
@@ -40,9 +42,11 @@ func (s *session) do(ctx context.Context, step checkpoints.Step) (checkpoints.De
 		}
 	}
 	decision, err := s.store.Do(ctx, s.lock, s.run, step)
+	s.mu.Lock()
 	s.stepsDone = append(s.stepsDone, release.Step{
 		Name: step.Name, Result: cmp.Or(result, decision.Cause), Took: time.Since(started).Round(time.Millisecond), Skipped: !decision.Run,
 	})
+	s.mu.Unlock()
 	switch {
 	case err != nil && ctx.Err() != nil:
 		s.console.Line(console.Note, step.Name, "interrupted; resumes here", time.Since(started))

@@ -19,13 +19,26 @@ type engine struct {
 	networks   map[string]compose.Network
 	volume     *string
 	well       map[string]bool // services that were well when they were waited for together
+	times      int             // that all of it was forgotten
 }
+
+// next is an engine of which nothing is known.
+func (e engine) next() engine { return engine{times: e.times + 1} }
 
 // forget makes the next question about the engine a new one.
 func (s *session) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.engine = engine{}
+	s.engine = s.engine.next()
+}
+
+// note keeps an answer, unless the engine was acted on since the question was put.
+func (s *session) note(asked engine, keep func(*engine)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.engine.times == asked.times {
+		keep(&s.engine)
+	}
 }
 
 // remembered is a copy of what is known.
@@ -37,8 +50,9 @@ func (s *session) remembered() engine {
 
 // images are the images of the model that the engine has.
 func (s *session) images(ctx context.Context) (map[string]compose.Image, error) {
-	if known := s.remembered().images; known != nil {
-		return known, nil
+	asked := s.remembered()
+	if asked.images != nil {
+		return asked.images, nil
 	}
 	model, err := s.model(ctx)
 	if err != nil {
@@ -53,31 +67,29 @@ func (s *session) images(ctx context.Context) (map[string]compose.Image, error) 
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.engine.images = found
+	s.note(asked, func(e *engine) { e.images = found })
 	return found, nil
 }
 
 // containers are those of the project.
 func (s *session) containers(ctx context.Context) ([]compose.Container, error) {
-	if known := s.remembered(); known.looked {
-		return known.containers, nil
+	asked := s.remembered()
+	if asked.looked {
+		return asked.containers, nil
 	}
 	found, err := s.project.Containers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.engine.containers, s.engine.looked = found, true
+	s.note(asked, func(e *engine) { e.containers, e.looked = found, true })
 	return found, nil
 }
 
 // networks are those of the project and of the model, by name.
 func (s *session) networks(ctx context.Context) (map[string]compose.Network, error) {
-	if known := s.remembered().networks; known != nil {
-		return known, nil
+	asked := s.remembered()
+	if asked.networks != nil {
+		return asked.networks, nil
 	}
 	model, err := s.model(ctx)
 	if err != nil {
@@ -87,9 +99,7 @@ func (s *session) networks(ctx context.Context) (map[string]compose.Network, err
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.engine.networks = found
+	s.note(asked, func(e *engine) { e.networks = found })
 	return found, nil
 }
 
@@ -98,8 +108,9 @@ func (s *session) volume(ctx context.Context) (string, error) {
 	if s.dest.Database.Volume == "" {
 		return "", nil
 	}
-	if known := s.remembered().volume; known != nil {
-		return *known, nil
+	asked := s.remembered()
+	if asked.volume != nil {
+		return *asked.volume, nil
 	}
 	model, err := s.model(ctx)
 	if err != nil {
@@ -109,9 +120,7 @@ func (s *session) volume(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.engine.volume = &found
+	s.note(asked, func(e *engine) { e.volume = &found })
 	return found, nil
 }
 
@@ -120,7 +129,7 @@ func (s *session) believe(model *compose.Model, world preflight.World) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.judged = model
-	s.engine = engine{images: world.Images, networks: world.Networks, containers: world.Containers, looked: true}
+	s.engine = engine{images: world.Images, networks: world.Networks, containers: world.Containers, looked: true, times: s.engine.times}
 }
 
 // imagesAndContainers asks for both at once.

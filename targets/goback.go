@@ -33,7 +33,8 @@ func (s *session) adopt(ctx context.Context, r release.Release) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.resolved, s.judged, s.back = model, model, &r
-	s.engine = engine{images: images}
+	s.engine = s.engine.next()
+	s.engine.images = images
 	return nil
 }
 
@@ -53,7 +54,7 @@ func (s *session) adoptFor(ctx context.Context, r release.Release) error {
 	if err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.resolved, s.judged, s.back, s.engine = from, nil, nil, engine{}
+		s.resolved, s.judged, s.back, s.engine = from, nil, nil, s.engine.next()
 	}
 	return err
 }

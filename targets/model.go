@@ -35,7 +35,7 @@ func (s *session) model(ctx context.Context) (*compose.Model, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.resolved = model; s.judged != model {
-		s.engine = engine{} // what is known of it was asked for another model
+		s.engine = s.engine.next() // what is known of it was asked for another model
 	}
 	return model, nil
 }

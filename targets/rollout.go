@@ -3,11 +3,15 @@ package targets
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"slipway/checkpoints"
 	"slipway/internal/compose"
@@ -132,7 +136,7 @@ func (s *session) rollOut(ctx context.Context) (string, error) {
 		if err := s.clearWay(ctx, &view, stage); err != nil {
 			return "", err
 		}
-		if len(stage.Services) > 1 {
+		if stage.Start && len(stage.Services) > 1 {
 			if err := s.startTogether(ctx, view, stage.Services); err != nil {
 				return "", err
 			}
@@ -140,23 +144,55 @@ func (s *session) rollOut(ctx context.Context) (string, error) {
 				return "", err
 			}
 		}
-		for _, name := range stage.Services {
-			decision, err := s.do(ctx, s.serviceStep(view, name))
-			if err != nil {
-				return "", err
-			}
-			if decision.Run {
-				changed++
-			} else {
-				untouched++
-			}
+		ran, err := s.sideBySide(ctx, view, stage.Services)
+		if err != nil {
+			return "", err
 		}
+		changed, untouched = changed+ran, untouched+len(stage.Services)-ran
 	}
 	there, err := s.networks(ctx)
 	if err == nil {
 		err = s.origins().KeepNetworks(view.model, there)
 	}
 	return fmt.Sprintf("%d changed, %d untouched", changed, untouched), err
+}
+
+// sideBySide runs the steps of services that do not depend on each other, and returns how many had something to do. Whether one has,
+// is decided in their order, while those before it are at work. After a failure none begins; those that have begun come to their end.
+func (s *session) sideBySide(ctx context.Context, v view, services []string) (ran int, err error) {
+	atOnce := s.dest.Parallel
+	if atOnce == 0 {
+		atOnce = runtime.NumCPU()
+	}
+	free := make(chan struct{}, atOnce)
+	errs := make([]error, len(services))
+	var changed atomic.Int32
+	var failed atomic.Bool
+	var working sync.WaitGroup
+	for i, name := range services {
+		free <- struct{}{}
+		if failed.Load() {
+			break
+		}
+		decided := make(chan struct{})
+		decide := sync.OnceFunc(func() { close(decided) })
+		step := s.serviceStep(v, name)
+		step.Announce = func(checkpoints.Decision) { decide() }
+		working.Go(func() {
+			defer func() { <-free }()
+			defer decide()
+			decision, err := s.do(ctx, step)
+			if errs[i] = err; err != nil {
+				failed.Store(true)
+			}
+			if decision.Run {
+				changed.Add(1)
+			}
+		})
+		<-decided
+	}
+	working.Wait()
+	return int(changed.Load()), errors.Join(errs...)
 }
 
 // clearWay gets out of the way what a stage says, and looks at the containers again if it did.

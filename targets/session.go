@@ -64,7 +64,7 @@ type session struct {
 	info           func() (compose.Info, error)
 
 	mu          sync.Mutex
-	doing       string
+	doing       []*string
 	resolved    *compose.Model
 	engine      engine
 	preflighted preflighted
@@ -254,7 +254,7 @@ func enter(ctx context.Context, target string, changes bool, asked flags, body f
 // anew forgets which release the target before this one acted on: each target begins with the checkout.
 func (s *session) anew() {
 	if s.back != nil {
-		s.resolved, s.judged, s.engine = nil, nil, engine{}
+		s.resolved, s.judged, s.engine = nil, nil, s.engine.next()
 	}
 	s.back, s.attempt, s.stepsDone = nil, nil, nil
 }

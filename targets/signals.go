@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -78,20 +79,21 @@ func leave(code int) { os.Exit(code) } //nolint:forbidigo // the operator asked 
 func (s *session) acting() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.doing == "" {
+	if len(s.doing) == 0 {
 		return s.target
 	}
-	return s.doing
+	return *s.doing[len(s.doing)-1]
 }
 
+// act notes what is being done, until done is called; of several things at once, the one that began last is named.
 func (s *session) act(what string) (done func()) {
+	own := &what
 	s.mu.Lock()
-	before := s.doing
-	s.doing = what
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	s.doing = append(s.doing, own)
 	return func() {
 		s.mu.Lock()
-		s.doing = before
-		s.mu.Unlock()
+		defer s.mu.Unlock()
+		s.doing = slices.DeleteFunc(s.doing, func(one *string) bool { return one == own })
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"slipway/internal/compose"
 )
 
@@ -16,14 +18,15 @@ type World struct {
 	Made       Made                       // what the last rollout left
 }
 
-// Stage is a part of a rollout: what has to be out of the way, and then services that are brought to their targets. The
-// services of a stage do not depend on each other; either there is one, or none of them runs and all can be started together.
+// Stage is a part of a rollout: what has to be out of the way, and then services that are brought to their targets side by side.
+// The services of a stage do not depend on each other.
 type Stage struct {
 	Remove   []compose.Container // orphans that hold what is wanted
 	Stop     []string            // services that hold what is wanted, or are in a network that is to be made anew
 	Aside    []string            // those of them that hold a name that is wanted: their containers get another one
 	Networks []string            // networks that are to be made anew, by name: nobody runs in them any more
 	Services []string
+	Start    bool // none of them runs: all can be started in one act
 }
 
 // Way says in a line each what has to be out of the way.
@@ -215,23 +218,41 @@ func (a *arrangement) stages() []Stage {
 		if len(level) == 0 { // Compose refuses a cycle of dependencies; should there be one, no service is to be lost
 			level = a.left(done)
 		}
-		var down []string
-		var single []Stage
 		for _, name := range level {
 			done[name] = true
-			if a.inside[name] || stopped[name] || !a.runs[name] {
-				down = append(down, name)
-			} else {
-				single = append(single, Stage{Services: []string{name}})
-			}
 		}
-		if len(down) > 0 {
-			single = append([]Stage{{Services: down}}, single...)
-		}
-		single[0].Stop, single[0].Aside = stop, aside
-		stages = append(stages, single...)
+		parts := a.split(level, stopped)
+		parts[0].Stop, parts[0].Aside = stop, aside
+		stages = append(stages, parts...)
 	}
 	return a.clear(stages)
+}
+
+// split parts the services whose turn it is: those of which nothing runs, those that only a network that is still to be made keeps
+// from being replaced beside others (two `docker compose up` at once would both make it), and all others.
+func (a *arrangement) split(level []string, stopped map[string]bool) []Stage {
+	start, replace := Stage{Start: true}, Stage{}
+	var alone []Stage
+	for _, name := range level {
+		switch {
+		case a.inside[name] || stopped[name] || !a.runs[name]:
+			start.Services = append(start.Services, name)
+		case a.makesNetwork(name):
+			alone = append(alone, Stage{Services: []string{name}})
+		default:
+			replace.Services = append(replace.Services, name)
+		}
+	}
+	all := append([]Stage{start}, append(alone, replace)...)
+	return slices.DeleteFunc(all, func(s Stage) bool { return len(s.Services) == 0 })
+}
+
+// makesNetwork reports whether a service is to be in a network that is not there yet.
+func (a *arrangement) makesNetwork(service string) bool {
+	return slices.ContainsFunc(a.model.NetworksOf(a.model.Services[service]), func(n types.NetworkConfig) bool {
+		_, there := a.world.Networks[n.Name]
+		return !there
+	})
 }
 
 // ready are the services whose turn it is, with or without regard to who gives up what they want.

@@ -100,10 +100,14 @@ services:
 		world World
 		want  []string
 	}{
-		"first deploy":       {there(), []string{"db mail redis", "setup", "backend"}},
-		"with db there":      {there(running("db"), running("migrate")), []string{"mail redis", "db", "setup", "backend"}},
-		"with db down":       {there(running("db", exited), running("mail")), []string{"db redis", "mail", "setup", "backend"}},
-		"with all of it":     {there(running("db"), running("redis"), running("mail"), running("setup", exited), running("backend")), []string{"db", "mail", "redis", "setup", "backend"}},
+		"first deploy":   {there(), []string{"db mail redis", "setup", "backend"}},
+		"with db there":  {there(running("db"), running("migrate")), []string{"mail redis", "db", "setup", "backend"}},
+		"with db down":   {there(running("db", exited), running("mail")), []string{"db redis", "mail", "setup", "backend"}},
+		"with all of it": {there(running("db"), running("redis"), running("mail"), running("setup", exited), running("backend")), []string{"db", "mail", "redis", "setup", "backend"}},
+		"with all of it and its network": {
+			World{Containers: []compose.Container{running("db"), running("redis"), running("mail"), running("backend")}, Networks: map[string]compose.Network{"p_default": {}}},
+			[]string{"db mail redis", "setup", "backend"},
+		},
 		"with what is other": {there(running("db", oneOff)), []string{"db mail redis", "setup", "backend"}},
 	} {
 		if stages, conflicts := arranged(t, text, c.world, false); !slices.Equal(stages, c.want) || len(conflicts) > 0 {

@@ -1,5 +1,5 @@
-// Package rollout brings the services of a stack to a new version, one after the other, and never leaves
-// a service between two versions for good. It knows no console and no Mage: it acts through Acts.
+// Package rollout brings the services of a stack to a new version, each after those that it depends on, and never
+// leaves a service between two versions for good. It knows no console and no Mage: it acts through Acts.
 //
 // # What makes a service run again
 //
