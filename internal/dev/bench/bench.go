@@ -41,6 +41,8 @@ var cases = []benchCase{
 	{"i", "2,000 services resolved", 5, resolving},
 	{"j", "secrets to be hidden", 30, hiding},
 	{"k", "backups of a large database", 3, backingUp},
+	{"l", "fifteen services changed", 5, allChanged},
+	{"m", "rollback", 5, goingBack},
 }
 
 // Run measures, from the root of a checkout, and prints the table. A run of all cases with their own numbers of rounds

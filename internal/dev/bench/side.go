@@ -16,6 +16,8 @@ type side struct {
 	project string
 	dir     string
 	state   string
+
+	parallel string // how many services are replaced at a time; empty: as many as the machine has processors
 }
 
 // side makes one with that compose file; nothing runs yet.
@@ -36,7 +38,7 @@ func (s *side) value(value string) error {
 }
 
 func (s *side) env() []string {
-	return []string{"COMPOSE_PROJECT_NAME=" + s.project, "STATE_DIR=" + s.state, "BENCH_STACK=" + s.dir, "DESTINATION=local"}
+	return []string{"COMPOSE_PROJECT_NAME=" + s.project, "STATE_DIR=" + s.state, "BENCH_STACK=" + s.dir, "BENCH_PARALLEL=" + s.parallel, "DESTINATION=local"}
 }
 
 // deploy is Slipway's turn.
@@ -98,12 +100,14 @@ func removeProject(ctx context.Context, project string) error {
 }
 
 func removeOnce(ctx context.Context, project string) error {
-	filter := "label=" + compose.ProjectLabel + "=" + project
+	its := "label=" + compose.ProjectLabel + "=" + project
 	for _, kind := range [][2][]string{
-		{{"ps", "-aq"}, {"rm", "-fv"}},
-		{{"network", "ls", "-q"}, {"network", "rm"}},
+		{{"ps", "-aq", "--filter", its}, {"rm", "-fv"}},
+		{{"ps", "-aq", "--filter", "label=slipway.keeps=" + project}, {"rm", "-f"}},
+		{{"network", "ls", "-q", "--filter", its}, {"network", "rm"}},
+		{{"image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=slipway/" + project + "-*"}, {"rmi"}},
 	} {
-		listed, err := execute(ctx, ".", nil, append(append([]string{"docker"}, kind[0]...), "--filter", filter)...)
+		listed, err := execute(ctx, ".", nil, append([]string{"docker"}, kind[0]...)...)
 		if err != nil {
 			return err
 		}

@@ -120,6 +120,7 @@ package main
 
 import (
 	"os"
+	"strconv"
 
 	"slipway"
 	// mage:import
@@ -131,10 +132,13 @@ func init() {
 	if kind := os.Getenv("BENCH_DATABASE"); kind != "" {
 		database = slipway.Database{Kind: kind, Service: "db", Volume: "data"}
 	}
+	parallel, _ := strconv.Atoi(os.Getenv("BENCH_PARALLEL"))
 	slipway.Use(slipway.Stack{
-		Name:         "bench",
-		Dir:          os.Getenv("BENCH_STACK"),
-		Destinations: []slipway.Destination{{Name: "local", Files: []string{"compose.yaml"}, EnvFile: ".env", Database: database}},
+		Name: "bench",
+		Dir:  os.Getenv("BENCH_STACK"),
+		Destinations: []slipway.Destination{{
+			Name: "local", Files: []string{"compose.yaml"}, EnvFile: ".env", Database: database, Parallel: parallel,
+		}},
 	})
 }
 `
