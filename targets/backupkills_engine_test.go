@@ -13,7 +13,7 @@ import (
 
 // TestABackupOrARestoreThatIsKilledIsAllOrNothing is the short form of the series in soak_test.go.
 func TestABackupOrARestoreThatIsKilledIsAllOrNothing(t *testing.T) {
-	killedBackups(t, 4)
+	killedBackups(t, 2)
 }
 
 // killedBackups does it with a PostgreSQL that has two databases.

@@ -285,7 +285,10 @@ func (s *site) noSecretIn(printed []result, commands string, secrets map[string]
 		places[fmt.Sprintf("output %d", n)] = r.stdout + r.stderr
 	}
 	err = filepath.WalkDir(s.state, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		switch {
+		case err == nil && path == filepath.Join(s.state, "files"): // what containers mount, as the operator wrote it
+			return filepath.SkipDir
+		case err != nil || !entry.Type().IsRegular() || path == filepath.Join(s.state, "secrets.env"): // what a release leaves out
 			return err
 		}
 		data, err := os.ReadFile(path)

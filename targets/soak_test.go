@@ -11,6 +11,9 @@ import (
 // TestTwoHundredKillsAtRandomInstantsLoseNothing prints its seed.
 func TestTwoHundredKillsAtRandomInstantsLoseNothing(t *testing.T) { kills(t, 200) }
 
+// TestEachMishapAtEachInstant is the whole fault matrix.
+func TestEachMishapAtEachInstant(t *testing.T) { faultMatrix(t, mishaps) }
+
 // TestAHundredDeploymentsBegunAtOnceNeverActTwoAtATime begins them from different users, state directories and checkouts, a
 // container that has the engine's socket, and by hand.
 func TestAHundredDeploymentsBegunAtOnceNeverActTwoAtATime(t *testing.T) { atOnce(t, 100) }

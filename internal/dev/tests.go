@@ -30,7 +30,7 @@ func engineTests(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	tests := taggedTests("engine", "40m", "FAULT_TABLES="+dir)
+	tests := taggedTests("engine", "2h", "FAULT_TABLES="+dir)
 	engine := engineProcess()
 	failure := tests(ctx)
 	if now := engineProcess(); failure != nil && now != engine && ctx.Err() == nil {
