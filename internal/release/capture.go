@@ -67,12 +67,22 @@ func (s Store) Capture(ctx context.Context, from Request) (Captured, error) {
 	}
 	made.Images = map[string]Image{}
 	for name, service := range from.Model.Services {
-		if image, has := from.Images[service.Image]; has {
-			made.Images[name] = Image{Name: service.Image, ID: image.ID, Content: image.Content}
+		for n, ref := range service.Images() {
+			if image, has := from.Images[ref]; has {
+				made.Images[imageOf(name, n)] = Image{Name: ref, ID: image.ID, Content: image.Content}
+			}
 		}
 	}
 	made.Content, err = made.content()
 	return made, err
+}
+
+// imageOf is what the n-th image of a service is listed under: the first is its own, the others those of its pre_start hooks.
+func imageOf(service string, n int) string {
+	if n == 0 {
+		return service
+	}
+	return fmt.Sprintf("%s (pre_start %d)", service, n)
 }
 
 // content is a digest of all that is deployed.

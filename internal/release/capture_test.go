@@ -35,6 +35,7 @@ services:
     ports: ["8080:80"]
     volumes: ["./web.conf:/etc/web.conf:ro", "./conf.d:/etc/conf.d:ro", "./data:/data", "./shared:/shared:ro", "/etc/hostname:/host:ro"]
     configs: [routes, inline]
+    pre_start: [{image: tool, command: [warm]}]
     secrets: [db, from_env]
     depends_on: {db: {condition: service_healthy}}
   db:
@@ -98,7 +99,7 @@ func capturedOf(t *testing.T, s Store, project compose.Project) (Captured, *comp
 		t.Fatal(err)
 	}
 	made, err := s.Capture(t.Context(), Request{Project: project, Model: model, Hide: hide, About: Release{ID: "000001"},
-		Images: map[string]compose.Image{"shop-web": {ID: "sha256:1", Content: "c1"}}})
+		Images: map[string]compose.Image{"shop-web": {ID: "sha256:1", Content: "c1"}, "tool": {ID: "sha256:2", Content: "c2"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,6 +168,9 @@ func TestAReleaseMeansWhatTheFilesMeanAfterTheyAreGone(t *testing.T) {
 	}
 	if image := made.Images["web"]; image.Name != "shop-web" || image.ID != "sha256:1" {
 		t.Errorf("image of web: %+v", image)
+	}
+	if image := made.Images["web (pre_start 1)"]; image.Name != "tool" || image.ID != "sha256:2" {
+		t.Errorf("image of the hook of web: %+v", image)
 	}
 }
 

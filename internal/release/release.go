@@ -37,7 +37,7 @@ type Release struct {
 	Compose  []string `json:"compose"`            // the files that it is from, absolute
 	Profiles []string `json:"profiles,omitempty"` // that were on
 
-	Images     map[string]Image  `json:"images"` // by service
+	Images     map[string]Image  `json:"images"` // by service, and by "SERVICE (pre_start N)"
 	Files      []File            `json:"files,omitempty"`
 	Settings   map[string]string `json:"settings,omitempty"`   // values of what is no secret
 	Secrets    map[string]string `json:"secrets,omitempty"`    // keyed digests
