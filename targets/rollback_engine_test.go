@@ -198,14 +198,22 @@ func TestAReleaseThatIsHealthyAndNotWellFromOutsideGoesBack(t *testing.T) {
 	}
 }
 
-func TestThirtyReleasesLeaveFiveAndTheirImages(t *testing.T) {
+func TestReleasesInARowLeaveFiveAndTheirImages(t *testing.T) { releasesInARow(t, 7) }
+
+// releasesInARow makes so many releases with another image and another page each, of which one service has neither.
+func releasesInARow(t *testing.T, many int) {
 	d, web, _ := releases(t)
-	for n := range 8 { // thirty in the soak
+	still := ""
+	for n := range many {
 		d.write("page", fmt.Sprintf("page %d", n))
 		d.write("app/Dockerfile", fmt.Sprintf("FROM scratch\nCOPY program /program\nENV RELEASE=%d\nENTRYPOINT [\"/program\"]\n", n))
 		d.deploy(0)
+		if now := d.ids()["still"]; n > 0 && now != still {
+			t.Errorf("release %d made a service anew that has not changed", n)
+		}
+		still = d.ids()["still"]
 	}
-	d.answersTo(web, "v1  page 7")
+	d.answersTo(web, fmt.Sprintf("v1  page %d", many-1))
 	kept, err := filepath.Glob(filepath.Join(d.state, "releases/0*"))
 	if err != nil || len(kept) > 6 { // five, and the one that was not verified yet when the others were counted
 		t.Errorf("%d releases are kept, %v", len(kept), err)
@@ -218,6 +226,8 @@ func TestThirtyReleasesLeaveFiveAndTheirImages(t *testing.T) {
 	if err != nil || len(copies) != len(kept)+1 {
 		t.Errorf("%d copies of files are kept for %d releases, %v", len(copies), len(kept), err)
 	}
+	size, _, _ := strings.Cut(output(t, d.state, "du", "-sh", "."), "\t")
+	t.Logf("after %d releases: %d releases, %d images of web, %d copies of files, a state directory of %s", many, len(kept), len(tags), len(copies), size)
 }
 
 func TestARollbackIsRefusedByNameWhereSomethingOfTheReleaseIsGone(t *testing.T) {
@@ -284,17 +294,16 @@ func (d *demo) read(name string) string {
 func killedRollbacks(t *testing.T, from, step, most int) {
 	d, web, side := releases(t)
 	d.deploy(0)
-	first := filepath.Base(d.newest("releases/0*"))
 	d.version("v2")
 	d.write("page", "page two")
 	d.deploy(0)
 	for n := from; n < from+step*most; n += step {
-		ended := d.killedAfter(n, "rollback", "-release="+first, "-passes=1", "-timeout=40s")
+		ended := d.killedAfter(n, 0, "rollback", "-passes=1", "-timeout=40s")
 		if got := d.mage("status"); got.code != 0 {
 			t.Errorf("after act %d: %s", n, got)
 		}
 		if n%2 == 0 { // the way on, or the way back
-			d.rollback(0, "-release="+first, "-wait=1m")
+			d.rollback(0, "-wait=1m")
 			d.answersTo(web, "v1  page one")
 			d.answersTo(side, "v1  fixed")
 			d.settled()
@@ -310,6 +319,43 @@ func killedRollbacks(t *testing.T, from, step, most int) {
 	}
 }
 
+// killedReturns kills a deployment that fails and goes back when it has begun its n-th act, for each n, until one ends before that.
+func killedReturns(t *testing.T, from, step, most int) {
+	d, web, side := releases(t)
+	d.deploy(0)
+	good := d.read("compose.yaml")
+	for n := from; n < from+step*most; n += step {
+		served, err := os.Readlink(filepath.Join(d.state, "releases/current"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.version("v2")
+		d.write("fixed", fmt.Sprintf("changed %d", n))
+		d.write("compose.yaml", strings.Replace(good, "[CMD, /program, check]", "[CMD, /program, no-such-verb]", 1))
+		ended := d.killedAfter(n, 4, "deploy", "-skip=prerequisites", "-passes=1", "-timeout=5s")
+		if got := d.mage("status"); got.code != 0 {
+			t.Errorf("after act %d: %s", n, got)
+		}
+		if n%2 == 0 {
+			d.rollback(0, "-release="+filepath.Base(served), "-wait=1m")
+			d.answersTo(web, "v1  page one")
+			d.answersTo(side, "v1  fixed")
+			d.settled()
+		}
+		d.version("v1")
+		d.write("fixed", "fixed")
+		d.write("compose.yaml", good)
+		d.deploy(0, "-wait=1m")
+		d.answersTo(web, "v1  page one")
+		d.answersTo(side, "v1  fixed")
+		d.settled()
+		if ended {
+			t.Logf("a deployment that fails and goes back has less than %d acts", n)
+			return
+		}
+	}
+}
+
 // newest is the last file of a pattern in the state directory.
 func (d *demo) newest(pattern string) string {
 	d.t.Helper()
@@ -320,8 +366,9 @@ func (d *demo) newest(pattern string) string {
 	return found[len(found)-1]
 }
 
-// killedAfter starts a target and kills it when its journal says that it has begun its n-th script; true where it ended before.
-func (d *demo) killedAfter(n int, args ...string) (ended bool) {
+// killedAfter starts a target and kills it when its journal says that it has begun its n-th script; true where it ended before,
+// with that code.
+func (d *demo) killedAfter(n, code int, args ...string) (ended bool) {
 	d.t.Helper()
 	before := d.newest("runs/*.jsonl")
 	run := d.start(args...)
@@ -330,7 +377,7 @@ func (d *demo) killedAfter(n int, args ...string) (ended bool) {
 	for {
 		select {
 		case got := <-over:
-			if got.code != 0 {
+			if got.code != code {
 				d.t.Fatalf("the run that was to be killed: %s", got)
 			}
 			return true

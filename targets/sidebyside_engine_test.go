@@ -17,7 +17,7 @@ func besides(t *testing.T) *demo {
 		return fmt.Sprintf(`{image: @P/demo:1, environment: {SAY: one}, healthcheck: {test: [CMD, /program, check], interval: %s}%s}`, interval, keys)
 	}
 	d := newDemo(t, map[string]string{"compose.yaml": fmt.Sprintf("services:\n  a: %s\n  b: %s\n  c: %s\n  d: %s\n",
-		service("6s", ""), service("2s", ""), service("2s", ""), service("2s", ", depends_on: {a: {condition: service_healthy}}"))})
+		service("10s", ""), service("2s", ""), service("2s", ""), service("2s", ", depends_on: {a: {condition: service_healthy}}"))})
 	d.image("demo:1")
 	d.stack.Destinations[0].Parallel = 2
 	d.deploy(0)
