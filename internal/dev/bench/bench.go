@@ -41,7 +41,7 @@ var cases = []benchCase{
 	{"i", "2,000 services resolved", 5, resolving},
 	{"j", "secrets to be hidden", 30, hiding},
 	{"k", "backups of a large database", 3, backingUp},
-	{"l", "fifteen services changed", 5, allChanged},
+	{"l", "fifteen services changed", 3, allChanged},
 	{"m", "rollback", 5, goingBack},
 }
 

@@ -130,7 +130,8 @@ func (s *side) checkout(ctx context.Context, version string) error {
 	return err
 }
 
-// shaped is fifteen services that depend on each other as those of the reference stack do; each is given VALUE.
+// shaped is fifteen services that depend on each other as those of the reference stack do; each is given VALUE. Three such stacks ask
+// their services at once: every second, that would be all that the machine does.
 func shaped(image string) string {
 	after := map[string][]string{
 		"backend": {"postgres", "redis", "minio"}, "worker": {"postgres", "redis"}, "frontend": {"backend"}, "caddy": {"backend", "frontend"},
@@ -142,7 +143,7 @@ func shaped(image string) string {
 		"node-exporter", "cadvisor", "postgres-exporter", "redis-exporter", "uptime",
 	} {
 		text += fmt.Sprintf("  %s:\n    image: %q\n    command: [serve]\n    environment: {READY_AFTER: 0s, VALUE: \"${VALUE}\"}\n"+
-			"    healthcheck: {test: [CMD, /actor, healthcheck], interval: %s, timeout: 10s, retries: 3}\n", name, image, eager)
+			"    healthcheck: {test: [CMD, /actor, healthcheck], interval: 5s, timeout: 10s, retries: 3}\n", name, image)
 		if len(after[name]) > 0 {
 			text += "    depends_on:\n"
 		}
