@@ -34,6 +34,7 @@ func linters() []part {
 		{"go vet", lintVet},
 		{"go mod tidy", lintModules},
 		{"golangci-lint", lintGo},
+		{"deadcode", lintDeadCode},
 		{"govulncheck", lintVulnerabilities},
 		{"shellcheck", lintShell},
 		{"shfmt", lintShellFormat},

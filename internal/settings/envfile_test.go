@@ -571,3 +571,9 @@ func TestTheExampleOfTheReferenceStackIsReadAlike(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAStatementThatIsPrintedShowsNoValue(t *testing.T) {
+	if shown := fmt.Sprint(statement{raw: "TOKEN=hunter2\n", line: 3, key: "TOKEN", text: "hunter2"}); shown != "line 3: TOKEN" {
+		t.Errorf("a statement is printed as %q", shown)
+	}
+}
