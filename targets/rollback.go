@@ -118,13 +118,14 @@ func (s *session) backupAfter(to release.Release) string {
 func (s *session) planRollback(ctx context.Context) error {
 	s.options.prune = true
 	decisions, err := s.store.Plan(ctx, []checkpoints.Step{s.rollout()})
-	if err == nil {
-		decisions, err = s.withServices(ctx, decisions)
-	}
 	if err != nil {
 		return refuse(ctx, fmt.Errorf("rollback: %w", err))
 	}
-	return s.printPlan(ctx, decisions)
+	steps, err := s.withServices(ctx, decisions)
+	if err != nil {
+		return refuse(ctx, fmt.Errorf("rollback: %w", err))
+	}
+	return s.printPlan(ctx, steps)
 }
 
 // rollBack brings an adopted release back, as a release of its own.
