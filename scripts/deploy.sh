@@ -141,7 +141,7 @@ step_build() {
 
 step_start() {
     (($# > 0)) || usage_error "start needs a SERVICE"
-    heal_names
+    heal_names "$@"
     docker compose up -d --no-deps --no-recreate --no-build --pull never "$@" >&2
 }
 
@@ -264,18 +264,22 @@ clear_job() {
     done <<<"$list"
 }
 
-# heal_names: a recreate that was cut short leaves the new container as <id>_NAME,
-# never started. Compose would start it under that name and keep it. It is removed
+# heal_names [SERVICE…]: a recreate that was cut short leaves the new container as
+# <id>_NAME, never started; of another service it may be going on just now, so that
+# only these are looked at, or all where none is named. Compose would start it under that name and keep it. It is removed
 # while the old one is there, and else takes its name: with the old one gone, it
 # alone still refers to their anonymous volumes. A paused one goes on: Compose cannot
 # start it, and what it was paused for, the deployment does not know.
 heal_names() {
-    local list id state name
-    list=$(containers oneoff=False)
-    while read -r id state name; do
+    local list id state name service
+    list=$(docker container ls --all --no-trunc \
+        --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" --filter label=com.docker.compose.oneoff=False \
+        --format '{{.ID}} {{.State}} {{.Names}} {{.Label "com.docker.compose.service"}}')
+    while read -r id state name service; do
+        (($# == 0)) || [[ " $* " == *" $service "* ]] || continue
         [[ $state != paused ]] || docker unpause "$id" >/dev/null
         [[ $name =~ ^[0-9a-f]{12}_(.+)$ ]] || continue
-        if [[ $'\n'$list$'\n' != *" ${BASH_REMATCH[1]}"$'\n'* ]]; then
+        if [[ $list != *" ${BASH_REMATCH[1]} "* ]]; then
             docker rename "$id" "${BASH_REMATCH[1]}"
         elif [[ $state == created ]]; then
             docker rm "$id" >/dev/null
@@ -285,7 +289,7 @@ heal_names() {
 
 step_up() {
     (($# <= 2)) || usage_error "up takes one SERVICE and its REPLICAS"
-    heal_names
+    heal_names "${@:1:1}"
     case $# in
         0) docker compose up -d --no-build --pull never >&2 ;;
         1) docker compose up -d --no-deps --no-build --pull never "$1" >&2 ;;
@@ -297,12 +301,12 @@ step_up() {
 step_renew() {
     (($# > 0 && $# % 2 == 0)) || usage_error "renew needs a SERVICE and its REPLICAS, or several such pairs"
     local -a scales=() services=()
-    heal_names
     while (($# > 0)); do
         scales+=(--scale "$1=$2")
         services+=("$1")
         shift 2
     done
+    heal_names "${services[@]}"
     docker compose up -d --no-deps --force-recreate --no-build --pull never "${scales[@]}" "${services[@]}" >&2
 }
 
@@ -336,7 +340,7 @@ step_unlink() {
 
 step_beside() {
     (($# == 2)) || usage_error "beside needs a SERVICE and its REPLICAS"
-    heal_names
+    heal_names "$1"
     docker compose up -d --no-deps --no-recreate --no-build --pull never --scale "$1=$2" "$1" >&2
 }
 

@@ -346,15 +346,29 @@ func TestByHandAProjectWithoutANameIsRefused(t *testing.T) {
 func TestAHalfMadeContainerIsHealedBeforeAnythingElse(t *testing.T) {
 	t.Parallel()
 	for _, world := range []struct{ name, list, want string }{
-		{"beside its old one", "1 exited shop-web-1\n2 created 0123456789ab_shop-web-1\n", "rm 2"},
-		{"alone", "3 running shop-web-10\n2 created 0123456789ab_shop-web-1\n", "rename 2 shop-web-1"},
-		{"alone and running", "2 running 0123456789ab_shop-web-1\n", "rename 2 shop-web-1"},
+		{"beside its old one", "1 exited shop-web-1 web\n2 created 0123456789ab_shop-web-1 web\n", "rm 2"},
+		{"alone", "3 running shop-web-10 web\n2 created 0123456789ab_shop-web-1 web\n", "rename 2 shop-web-1"},
+		{"alone and running", "2 running 0123456789ab_shop-web-1 web\n", "rename 2 shop-web-1"},
 	} {
 		for _, args := range []string{"up web", "start web", "beside web 2"} {
 			r := (&run{env: project(), answers: []answer{{Args: "container ls", Stdout: world.list}}}).do(t, strings.Fields(args)...)
 			r.wantCode(t, 0)
 			if acts := r.acts(); len(acts) != 2 || acts[0] != world.want {
 				t.Errorf("%s, %s: docker was called with %q, want %q first", world.name, args, acts, world.want)
+			}
+		}
+	}
+}
+
+// Compose may be at work on it just now.
+func TestAHalfMadeContainerOfAnotherServiceIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for _, list := range []string{"1 running shop-db-1 db\n2 created 0123456789ab_shop-db-1 db\n", "2 created 0123456789ab_shop-db-1 db\n", "2 paused shop-db-1 db\n"} {
+		for _, args := range []string{"up web", "up web 2", "start web mail", "beside web 2", "renew web 1 mail 1"} {
+			r := (&run{env: project(), answers: []answer{{Args: "container ls", Stdout: list}}}).do(t, strings.Fields(args)...)
+			r.wantCode(t, 0)
+			if acts := r.acts(); len(acts) != 1 || !strings.HasPrefix(acts[0], "compose up") {
+				t.Errorf("%s beside %q: docker was called with %q", args, list, acts)
 			}
 		}
 	}

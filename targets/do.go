@@ -78,8 +78,7 @@ func (s *session) explain(ctx context.Context, step string, err error) error {
 		return fail(ctx, exitInterrupted, fmt.Errorf("deploy: %s: interrupted%s", step, s.running(ctx)), resume)
 	}
 	hints := s.advice(err)
-	var unwell *unwellError
-	if errors.As(err, &unwell) {
+	for _, unwell := range unwellIn(err) {
 		hints = append(hints, unwell.hint())
 	}
 	hints = append(append(hints, "fix it and run: "+resume), s.wayBack(ctx, step)...)

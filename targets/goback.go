@@ -218,9 +218,11 @@ func (s *session) returnTo(ctx context.Context, failure error) (release.Release,
 		return to, why, err
 	}
 	if model, err := s.model(ctx); err == nil {
-		for _, service := range unwellIn(failure) {
-			if model.Services[service].PausesOnFailure() {
-				return to, "deploy.update_config.failure_action of " + service + " is pause", nil
+		for _, unwell := range unwellIn(failure) {
+			for _, service := range unwell.services {
+				if model.Services[service].PausesOnFailure() {
+					return to, "deploy.update_config.failure_action of " + service + " is pause", nil
+				}
 			}
 		}
 	}
@@ -229,23 +231,6 @@ func (s *session) returnTo(ctx context.Context, failure error) (release.Release,
 		return to, strings.Join(lacking, ", ") + " is gone", err
 	}
 	return to, "", err
-}
-
-// unwellIn are the services that an error says are not well; more than one, where they were replaced side by side.
-func unwellIn(err error) []string {
-	var several interface{ Unwrap() []error }
-	if errors.As(err, &several) {
-		var all []string
-		for _, one := range several.Unwrap() {
-			all = append(all, unwellIn(one)...)
-		}
-		return all
-	}
-	var unwell *unwellError
-	if errors.As(err, &unwell) {
-		return []string{unwell.service}
-	}
-	return nil
 }
 
 // acrossMigration says why the data may have migrations that a release does not know; empty where it has none.

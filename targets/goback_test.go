@@ -10,12 +10,15 @@ import (
 )
 
 func TestEveryServiceThatIsNotWellIsFoundInAnError(t *testing.T) {
-	web, worker := error(&unwellError{service: "web"}), error(&unwellError{service: "worker"})
+	web, worker := error(&unwellError{services: []string{"web"}}), error(&unwellError{services: []string{"worker", "mail"}})
 	for want, err := range map[string]error{
 		"[]": errors.New("the disk is full"), "[web]": fmt.Errorf("rollout.web: %w", web),
-		"[web worker]": fmt.Errorf("rollout: %w", errors.Join(fmt.Errorf("rollout.web: %w: %w", rollout.ErrStillServes, web), faulty{worker, nil})),
+		"[mail web worker]": fmt.Errorf("rollout: %w", errors.Join(fmt.Errorf("rollout.web: %w: %w", rollout.ErrStillServes, web), faulty{worker, nil})),
 	} {
-		found := unwellIn(err)
+		found := []string{}
+		for _, unwell := range unwellIn(err) {
+			found = append(found, unwell.services...)
+		}
 		slices.Sort(found)
 		if got := fmt.Sprint(found); got != want {
 			t.Errorf("%v: %s, want %s", err, got, want)

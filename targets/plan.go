@@ -138,9 +138,12 @@ func (s *session) withServices(ctx context.Context, decisions []checkpoints.Deci
 func (s *session) planServices(ctx context.Context, v view, stages []rollout.Stage) ([]plannedStep, error) {
 	var steps []checkpoints.Step
 	var names []string
-	first := map[string][]string{}
+	first, stopped := map[string][]string{}, map[string]bool{}
 	for _, stage := range stages {
 		first[stage.Services[0]] = stage.Way()
+		for _, name := range stage.Stop {
+			stopped[name] = true
+		}
 		for _, name := range stage.Services {
 			names, steps = append(names, name), append(steps, s.serviceStep(v, name))
 		}
@@ -159,7 +162,7 @@ func (s *session) planServices(ctx context.Context, v view, stages []rollout.Sta
 		if err != nil {
 			return nil, err
 		}
-		if planned[i].Operation, err = rollout.Foresee(ctx, s.acts(), s.origins(), target); err != nil {
+		if planned[i].Operation, err = rollout.Foresee(ctx, s.acts(), s.origins(), target, stopped[names[i]]); err != nil {
 			return nil, err
 		}
 	}

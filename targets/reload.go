@@ -1,10 +1,12 @@
 package targets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -32,11 +34,7 @@ func (s *session) reload(ctx context.Context, service string) error {
 		if c.Service == service || c.OneOff || c.Status != "running" || !shareNetwork(containers, service, c) {
 			continue
 		}
-		processes, err := compose.Processes(ctx, c.ID)
-		if err != nil {
-			processes = nil // a host without ps: then only a label tells
-		}
-		how, known := reloading(model.Services[c.Service], processes)
+		how, processes, known := reloadable(ctx, model, c)
 		if !known {
 			continue
 		}
@@ -49,6 +47,31 @@ func (s *session) reload(ctx context.Context, service string) error {
 		s.console.Line(console.Note, c.Service, "reloaded: "+service+" has other addresses", 0)
 	}
 	return nil
+}
+
+// reloadable is the command for a container that is a proxy which has to be told of new addresses, or the signal for its main
+// process, and what runs in it.
+func reloadable(ctx context.Context, model *compose.Model, c compose.Container) (how []string, processes []compose.Process, known bool) {
+	processes, err := compose.Processes(ctx, c.ID)
+	if err != nil {
+		processes = nil // a host without ps: then only a label tells
+	}
+	how, known = reloading(model.Services[c.Service], processes)
+	return how, processes, known
+}
+
+// replacedAtATime is how many services of a stage are replaced at a time. Where a proxy has to be told of new addresses, it is one:
+// until it has been, it would send the requests for one service to another one that got its address.
+func (s *session) replacedAtATime(ctx context.Context, v view) int {
+	for _, c := range v.containers {
+		if c.OneOff || c.Status != "running" {
+			continue
+		}
+		if _, _, known := reloadable(ctx, v.model, c); known {
+			return 1
+		}
+	}
+	return cmp.Or(s.dest.Parallel, runtime.NumCPU())
 }
 
 // shareNetwork reports whether a container is in a network that the containers of a service are in.

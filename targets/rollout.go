@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -131,6 +130,13 @@ func (s *session) rollOut(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := s.origins().Begin(); err != nil {
+		return "", err
+	}
+	atOnce := 1
+	if slices.ContainsFunc(stages, func(stage rollout.Stage) bool { return len(stage.Services) > 1 }) {
+		atOnce = s.replacedAtATime(ctx, view)
+	}
 	changed, untouched := 0, 0
 	for _, stage := range stages {
 		if err := s.clearWay(ctx, &view, stage); err != nil {
@@ -144,7 +150,7 @@ func (s *session) rollOut(ctx context.Context) (string, error) {
 				return "", err
 			}
 		}
-		ran, err := s.sideBySide(ctx, view, stage.Services)
+		ran, err := s.sideBySide(ctx, view, stage.Services, atOnce)
 		if err != nil {
 			return "", err
 		}
@@ -157,13 +163,9 @@ func (s *session) rollOut(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d changed, %d untouched", changed, untouched), err
 }
 
-// sideBySide runs the steps of services that do not depend on each other, and returns how many had something to do. Whether one has,
+// sideBySide runs the steps of services that do not depend on each other, so many at a time, and returns how many had something to do. Whether one has,
 // is decided in their order, while those before it are at work. After a failure none begins; those that have begun come to their end.
-func (s *session) sideBySide(ctx context.Context, v view, services []string) (ran int, err error) {
-	atOnce := s.dest.Parallel
-	if atOnce == 0 {
-		atOnce = runtime.NumCPU()
-	}
+func (s *session) sideBySide(ctx context.Context, v view, services []string, atOnce int) (ran int, err error) {
 	free := make(chan struct{}, atOnce)
 	errs := make([]error, len(services))
 	var changed atomic.Int32
@@ -322,14 +324,18 @@ func verdictError(report health.Report) error {
 			text.WriteString("\n  " + v.Service + " | " + line)
 		}
 	}
-	return &unwellError{service: failed[0].Service, exists: failed[0].Container != "", text: text.String()}
+	unwell := &unwellError{exists: failed[0].Container != "", text: text.String()}
+	for _, v := range failed {
+		unwell.services = append(unwell.services, v.Service)
+	}
+	return unwell
 }
 
 // unwellError is what a wait found wrong with the stack.
 type unwellError struct {
-	service string
-	exists  bool // it has a container
-	text    string
+	services []string
+	exists   bool // the first of them has a container
+	text     string
 }
 
 // hint is the command to go on with.
@@ -337,7 +343,24 @@ func (e *unwellError) hint() string {
 	if !e.exists {
 		return command("deploy")
 	}
-	return command("logs") + " " + e.service
+	return command("logs") + " " + e.services[0]
+}
+
+// unwellIn is what an error has of waits that found something wrong; more than one, where services were replaced side by side.
+func unwellIn(err error) []*unwellError {
+	var several interface{ Unwrap() []error }
+	if errors.As(err, &several) {
+		var all []*unwellError
+		for _, one := range several.Unwrap() {
+			all = append(all, unwellIn(one)...)
+		}
+		return all
+	}
+	var unwell *unwellError
+	if errors.As(err, &unwell) {
+		return []*unwellError{unwell}
+	}
+	return nil
 }
 
 func (e *unwellError) Error() string { return e.text }

@@ -81,3 +81,30 @@ func TestAfterAFailureNoOtherServiceIsBegunAndThoseAtWorkComeToTheirEnd(t *testi
 	d.deploy(0)
 	d.settled()
 }
+
+// Compose gives a container that is being made anew another name until the old one is gone: to those who act beside it, it must not
+// look like one that was left.
+func TestAServiceThatTakesLongToStopIsNotDisturbedByThoseBesideIt(t *testing.T) {
+	d := newDemo(t, map[string]string{"compose.yaml": `
+services:
+  a: {image: @P/demo:1, command: [deaf], environment: {SAY: one}, stop_grace_period: 8s, volumes: ["a:/a"]}
+  b: {image: @P/demo:1, command: [hold], environment: {SAY: one}}
+  c: {image: @P/demo:1, command: [hold], environment: {SAY: one}}
+volumes: {a: {}}
+`})
+	d.image("demo:1")
+	d.stack.Destinations[0].Parallel = 2
+	d.deploy(0)
+	d.write("compose.yaml", strings.ReplaceAll(d.read("compose.yaml"), "SAY: one", "SAY: two"))
+	d.deploy(0)
+	order := d.order()
+	if slices.Index(order, "run c") > slices.Index(order, "done a") {
+		t.Errorf("c was not begun while a was stopped: %v", order)
+	}
+	for _, service := range []string{"a", "b", "c"} {
+		if got := d.environment(service, "SAY"); got != "two" {
+			t.Errorf("%s says %q", service, got)
+		}
+	}
+	d.settled()
+}

@@ -228,8 +228,8 @@ func (a *arrangement) stages() []Stage {
 	return a.clear(stages)
 }
 
-// split parts the services whose turn it is: those of which nothing runs, those that only a network that is still to be made keeps
-// from being replaced beside others (two `docker compose up` at once would both make it), and all others.
+// split parts the services whose turn it is: those of which nothing runs, those that must not be replaced beside others, and all
+// others.
 func (a *arrangement) split(level []string, stopped map[string]bool) []Stage {
 	start, replace := Stage{Start: true}, Stage{}
 	var alone []Stage
@@ -237,7 +237,7 @@ func (a *arrangement) split(level []string, stopped map[string]bool) []Stage {
 		switch {
 		case a.inside[name] || stopped[name] || !a.runs[name]:
 			start.Services = append(start.Services, name)
-		case a.makesNetwork(name):
+		case a.makesNetwork(name) || couldLose(a.model.Services[name]):
 			alone = append(alone, Stage{Services: []string{name}})
 		default:
 			replace.Services = append(replace.Services, name)
@@ -247,7 +247,24 @@ func (a *arrangement) split(level []string, stopped map[string]bool) []Stage {
 	return slices.DeleteFunc(all, func(s Stage) bool { return len(s.Services) == 0 })
 }
 
-// makesNetwork reports whether a service is to be in a network that is not there yet.
+// couldLose reports whether a service, while it is down to be replaced, could lose to another one what the engine hands out: its
+// fixed address, or a port of the host within the other's range.
+func couldLose(s compose.Service) bool {
+	for _, port := range s.Published() {
+		if port.Last > port.First {
+			return true
+		}
+	}
+	for _, n := range s.Networks {
+		if n != nil && (n.Ipv4Address != "" || n.Ipv6Address != "" || n.MacAddress != "") {
+			return true
+		}
+	}
+	return false
+}
+
+// makesNetwork reports whether a service is to be in a network that is not there yet: two `docker compose up` at once would both make
+// it.
 func (a *arrangement) makesNetwork(service string) bool {
 	return slices.ContainsFunc(a.model.NetworksOf(a.model.Services[service]), func(n types.NetworkConfig) bool {
 		_, there := a.world.Networks[n.Name]

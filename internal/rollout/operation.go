@@ -38,8 +38,8 @@ func (o Operation) String() string {
 }
 
 // Foresee looks at what Service would do now, and does nothing. What follows another service that is still to be replaced has nothing
-// to do yet.
-func Foresee(ctx context.Context, acts Acts, origins *Origins, target Target) (Operation, error) {
+// to do yet; of one that is stopped beforehand, in an act of its own, nothing runs when its turn comes.
+func Foresee(ctx context.Context, acts Acts, origins *Origins, target Target, stopped bool) (Operation, error) {
 	service := target.Service
 	all, err := acts.Containers(ctx)
 	if err != nil {
@@ -55,15 +55,18 @@ func Foresee(ctx context.Context, acts Acts, origins *Origins, target Target) (O
 		return Operation{}, fmt.Errorf("service %q: %w", service.Name, err)
 	}
 	var dead []compose.Container
+	if order != StartFirst {
+		dead, found = r.waste(found)
+	}
 	current, old := split(found, r.current)
 	switch together := order == StopFirst && !r.staggers(current, old); {
 	case len(old) > 0 && together: // Compose makes all of them anew, in one act
 		current, old = nil, found
 	case order == StartFirst || len(old) > 0:
-		old, dead = split(old, alive)
-		var gone []compose.Container
+		var idle, gone []compose.Container
+		old, idle = split(old, alive)
 		current, gone = split(current, alive)
-		dead = append(dead, gone...)
+		dead = slices.Concat(dead, idle, gone)
 	}
 	still, _ := split(current, func(c compose.Container) bool {
 		return settled(service, c) || r.past.Ended && c.Status == "exited" && c.ExitCode == 0
@@ -74,7 +77,10 @@ func Foresee(ctx context.Context, acts Acts, origins *Origins, target Target) (O
 		Replace: r.names(replaced), Remove: r.names(slices.Concat(dead, surplus, old[len(replaced):])),
 		Start: max(0, service.Replicas()-len(replaced)-len(still)),
 	}
-	if len(replaced) > 0 {
+	switch {
+	case len(replaced) > 0 && stopped:
+		done.Order, done.Why = StopFirst, "it is stopped beforehand"
+	case len(replaced) > 0:
 		done.Order, done.Why = order, whyOrder(service, found, order)
 	}
 	return done, nil

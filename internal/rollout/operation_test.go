@@ -1,7 +1,11 @@
 package rollout
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -13,7 +17,7 @@ func TestWhatIsForeseenIsDone(t *testing.T) {
 	for kind, service := range map[string]func(int) compose.Service{"start-first": stateless, "stop-first": stateful} {
 		for had := range 4 {
 			for wanted := range 4 {
-				for _, change := range []string{"", "content", "one ends", "one ends, content"} {
+				for _, change := range []string{"", "content", "one ends", "one ends, content", "leftover"} {
 					t.Run(fmt.Sprintf("%s/%d to %d/%s", kind, had, wanted, change), func(t *testing.T) {
 						w := newWorld(service(had))
 						origins := openOrigins(t)
@@ -27,9 +31,12 @@ func TestWhatIsForeseenIsDone(t *testing.T) {
 						if change == "content" || change == "one ends, content" {
 							w.content = "two"
 						}
+						if had > 0 && change == "leftover" {
+							w.create(1, w.boxes[0].ID)
+						}
 						w.scale(wanted)
 						before := containersOf(t, w)
-						told, err := Foresee(t.Context(), Acts{Containers: w.containers}, origins, w.target())
+						told, err := Foresee(t.Context(), Acts{Containers: w.containers}, origins, w.target(), false)
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -58,6 +65,25 @@ func TestWhatIsForeseenIsDone(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestToForeseeWritesNothing(t *testing.T) {
+	w, dir := newWorld(stateless(1)).running(1), filepath.Join(t.TempDir(), "origins")
+	if _, err := Foresee(t.Context(), Acts{Containers: w.containers}, OpenOrigins(dir), w.target(), false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is %s: %v", dir, err)
+	}
+}
+
+func TestWhatIsStoppedBeforehandIsNotReplacedBesideTheOldOne(t *testing.T) {
+	w, origins := deployed(t, newWorld(stateless(1)))
+	w.content = "two"
+	told, err := Foresee(t.Context(), Acts{Containers: w.containers}, origins, w.target(), true)
+	if err != nil || told.String() != "replace backend-1, stop-first (it is stopped beforehand)" {
+		t.Errorf("%q, %v", told, err)
 	}
 }
 

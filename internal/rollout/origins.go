@@ -144,6 +144,9 @@ func (o *Origins) keep(path string, data []byte) error {
 // digest is keyed, so that a short secret among the inputs cannot be guessed.
 func (o *Origins) mark(service string, inputs []checkpoints.Input, followed map[string]string) (string, error) {
 	key, err := o.key()
+	if errors.Is(err, fs.ErrNotExist) { // nothing is known of any container yet
+		err = nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -159,20 +162,25 @@ func (o *Origins) mark(service string, inputs []checkpoints.Input, followed map[
 func (o *Origins) key() ([]byte, error) {
 	path := filepath.Join(o.dir, "key")
 	key, err := os.ReadFile(path) //nolint:gosec // inside the state directory
-	switch {
-	case err == nil && len(key) == sha256.Size:
-		return key, nil
-	case err == nil:
-		return nil, fmt.Errorf("read the key of container origins: %s is damaged (remove it: containers are replaced once more)", path)
-	case !errors.Is(err, fs.ErrNotExist):
+	if err == nil && len(key) != sha256.Size {
+		err = fmt.Errorf("%s is damaged (remove it: containers are replaced once more)", path)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read the key of container origins: %w", err)
 	}
-	key = make([]byte, sha256.Size)
-	if _, err := rand.Read(key); err != nil {
-		return nil, fmt.Errorf("make the key of container origins: %w", err)
-	}
-	if err := o.keep(path, key); err != nil {
-		return nil, fmt.Errorf("write the key of container origins: %w", err)
-	}
 	return key, nil
+}
+
+// Begin makes the key of a rollout that is the first one. Service and StartAll begin with it; who calls several of them at once, calls
+// it beforehand.
+func (o *Origins) Begin() error {
+	if _, err := o.key(); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	key := make([]byte, sha256.Size)
+	_, _ = rand.Read(key) // never fails
+	if err := o.keep(filepath.Join(o.dir, "key"), key); err != nil {
+		return fmt.Errorf("write the key of container origins: %w", err)
+	}
+	return nil
 }

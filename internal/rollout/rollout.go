@@ -56,7 +56,11 @@ func (t Target) attached(ctx context.Context) (map[string]string, error) {
 // error wraps the context's when the context ended the work.
 func Service(ctx context.Context, acts Acts, origins *Origins, target Target) (string, error) {
 	r := &roll{acts: acts, origins: origins, target: target}
-	result, err := r.run(ctx)
+	err := origins.Begin()
+	var result string
+	if err == nil {
+		result, err = r.run(ctx)
+	}
 	var own *named
 	switch {
 	case errors.As(err, &own):

@@ -163,19 +163,24 @@ func (r *roll) act(ctx context.Context, step string, found []compose.Container) 
 // that is alone is kept: it may be the last holder of the service's anonymous volumes, and Compose
 // hands these on when it recreates it under its right name.
 func (r *roll) heal(ctx context.Context, found []compose.Container) ([]compose.Container, error) {
-	names := map[string]bool{}
-	for _, c := range found {
-		names[c.Name] = true
-	}
-	waste, rest := split(found, func(c compose.Container) bool {
-		original, left := leftover(r.target.Service, c)
-		return left && names[original] && c.Status != "running"
-	})
+	waste, rest := r.waste(found)
 	if len(waste) == 0 {
 		return found, nil
 	}
 	r.note("heal an interrupted recreate")
 	return rest, r.remove(ctx, waste...)
+}
+
+// waste parts what an interrupted recreate left beside its original from the rest.
+func (r *roll) waste(found []compose.Container) (waste, rest []compose.Container) {
+	names := map[string]bool{}
+	for _, c := range found {
+		names[c.Name] = true
+	}
+	return split(found, func(c compose.Container) bool {
+		original, left := leftover(r.target.Service, c)
+		return left && names[original] && c.Status != "running"
+	})
 }
 
 // changed says in words how a number of containers became another.

@@ -51,6 +51,9 @@ func Clear(ctx context.Context, acts Acts, model *compose.Model, stage Stage) er
 // containers it wants, and waits. Services that have running containers, and those without replicas, are
 // left to Service too.
 func StartAll(ctx context.Context, acts Acts, origins *Origins, targets []Target) error {
+	if err := origins.Begin(); err != nil {
+		return err
+	}
 	all, err := acts.Containers(ctx)
 	if err != nil {
 		return err

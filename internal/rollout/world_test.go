@@ -256,5 +256,8 @@ func openOrigins(t *testing.T) *Origins {
 	t.Helper()
 	origins := OpenOrigins(t.TempDir())
 	origins.write = os.WriteFile
+	if err := origins.Begin(); err != nil {
+		t.Fatal(err)
+	}
 	return origins
 }
