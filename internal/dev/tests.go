@@ -63,8 +63,9 @@ func engineProcess() string {
 	return process
 }
 
-// taggedTests runs the tests that exist under the tag alone, two packages at a
-// time: some mostly wait. What they make on the engine has names of its own. The quick ones beside them have had their run.
+// taggedTests runs the tests that exist under the tag alone, one package at a time
+// for they share one engine: of its events it keeps 256, which two would soon have
+// filled. The quick ones beside them have had their run.
 func taggedTests(tag, timeout string, env ...string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		found, err := tagged(".", tag)
@@ -111,7 +112,7 @@ func goTest(tag, timeout, mod string, tests map[string][]string) ([]string, erro
 	slices.Sort(names)
 	names = slices.Compact(names)
 	argv := []string{
-		"go", "test", "-tags", strings.Join(append([]string{tag}, implied[tag]...), ","), "-p", "2", "-parallel", "4", "-count", "1", "-timeout", timeout,
+		"go", "test", "-tags", strings.Join(append([]string{tag}, implied[tag]...), ","), "-p", "1", "-parallel", "4", "-count", "1", "-timeout", timeout,
 		"-run", "^(" + strings.Join(names, "|") + ")$",
 	}
 	return append(argv, packages...), nil
