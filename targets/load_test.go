@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// TestStartFirstThroughCaddyDropsNoRequest replaces backend and frontend while clients read and write through Caddy.
-func TestStartFirstThroughCaddyDropsNoRequest(t *testing.T) {
+// startFirstThroughCaddy replaces backend and frontend of the reference stack while clients read and write through Caddy.
+func startFirstThroughCaddy(t *testing.T) {
 	t.Parallel()
 	s := newProduction(t)
 	s.env["COMPOSE_PROFILES"] = "" // no monitoring: the two that start first are the subject

@@ -11,6 +11,9 @@ import (
 // TestTwoHundredKillsAtRandomInstantsLoseNothing prints its seed.
 func TestTwoHundredKillsAtRandomInstantsLoseNothing(t *testing.T) { kills(t, 200) }
 
+// TestStartFirstThroughCaddyDropsNoRequest does with the reference stack what mage test does with a smaller one.
+func TestStartFirstThroughCaddyDropsNoRequest(t *testing.T) { startFirstThroughCaddy(t) }
+
 // TestEachMishapAtEachInstant is the whole fault matrix.
 func TestEachMishapAtEachInstant(t *testing.T) { faultMatrix(t, mishaps) }
 
