@@ -163,8 +163,9 @@ func (s *session) rollOut(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d changed, %d untouched", changed, untouched), err
 }
 
-// sideBySide runs the steps of services that do not depend on each other, so many at a time, and returns how many had something to do. Whether one has,
-// is decided in their order, while those before it are at work. After a failure none begins; those that have begun come to their end.
+// sideBySide runs the steps of services that do not depend on each other, so many at a time, and returns how many had something to
+// do. Whether one has, is decided in their order, while those before it are at work. After a failure none begins; those that have
+// begun come to their end.
 func (s *session) sideBySide(ctx context.Context, v view, services []string, atOnce int) (ran int, err error) {
 	free := make(chan struct{}, atOnce)
 	errs := make([]error, len(services))
