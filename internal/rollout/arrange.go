@@ -255,12 +255,8 @@ func couldLose(s compose.Service) bool {
 			return true
 		}
 	}
-	for _, n := range s.Networks {
-		if n != nil && (n.Ipv4Address != "" || n.Ipv6Address != "" || n.MacAddress != "") {
-			return true
-		}
-	}
-	return false
+	_, fixed := fixedAddress(s)
+	return fixed
 }
 
 // makesNetwork reports whether a service is to be in a network that is not there yet: two `docker compose up` at once would both make

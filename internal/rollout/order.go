@@ -151,15 +151,23 @@ func obstacle(service compose.Service) hindrance {
 			return hindrance{"host ports " + port.String() + " leave no room for it", true}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(service.Networks)) {
-		if n := service.Networks[name]; n != nil && (n.Ipv4Address != "" || n.Ipv6Address != "" || n.MacAddress != "") {
-			return hindrance{"its address in network " + name + " allows one container only", true}
-		}
+	if name, fixed := fixedAddress(service); fixed {
+		return hindrance{"its address in network " + name + " allows one container only", true}
 	}
 	if mounts := service.Writes(); len(mounts) > 0 {
 		return hindrance{"it writes to " + mounts[0].Target, false}
 	}
 	return hindrance{}
+}
+
+// fixedAddress is the first network in which a service has an address of its own.
+func fixedAddress(service compose.Service) (network string, fixed bool) {
+	for _, name := range slices.Sorted(maps.Keys(service.Networks)) {
+		if n := service.Networks[name]; n != nil && (n.Ipv4Address != "" || n.Ipv6Address != "" || n.MacAddress != "") {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // sharer is the service in a mode like "service:db", or "".
